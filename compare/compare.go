@@ -16,9 +16,9 @@ import (
 	"strconv"
 	"strings"
 
-	"rowback/storage/duck"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // Comparison is what changed from A to B, in the terms of seed 000. Entries are records, in the document's word. V1 is

@@ -13,13 +13,13 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/compare"
-	"rowback/fixtures"
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/intake"
-	"rowback/storage/output"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/compare"
+	"github.com/rowback/rowback/fixtures"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/output"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 type bench struct {

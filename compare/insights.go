@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Insights are what the changes between two versions amount to (seed 000, "Version Comparison and Analysis"). They

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/compare"
-	"rowback/storage"
+	"github.com/rowback/rowback/compare"
+	"github.com/rowback/rowback/storage"
 )
 
 // Records with many columns are compared in slices of columns: a record that differs in several slices counts once.

@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"rowback/query"
-	"rowback/storage"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/query"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 // late is a writer that is slow to accept the first bytes.

@@ -9,10 +9,10 @@ import (
 	"strconv"
 	"strings"
 
-	"rowback/storage/clientsql"
-	"rowback/storage/duck"
-	"rowback/storage/fault"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/clientsql"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // An AT clause after a table's name and alias, with a literal or a parameter. Other expressions would have to be

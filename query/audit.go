@@ -3,7 +3,7 @@ package query
 import (
 	"strings"
 
-	"rowback/storage/duck"
+	"github.com/rowback/rowback/storage/duck"
 )
 
 // auditTable is the table of the audit log. It is not about a project, and only for those whom Statement.Audit lets in.

@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/query"
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/query"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // The catalog's tables have the digests that were computed, of commits and of versions.

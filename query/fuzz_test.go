@@ -4,9 +4,9 @@ import (
 	"context"
 	"testing"
 
-	"rowback/query"
-	"rowback/storage"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/query"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // Whatever SQL a client sends is answered or refused with a sentence: we parse names, AT and parameters ourselves.

@@ -8,12 +8,12 @@ import (
 	"strings"
 	"time"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/clientsql"
-	"rowback/storage/duck"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/clientsql"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // catalogSchema is the schema of the tables about the project's datasets and their history.

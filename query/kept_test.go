@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"rowback/query"
-	"rowback/storage"
+	"github.com/rowback/rowback/query"
+	"github.com/rowback/rowback/storage"
 )
 
 // counted asks for the number of records of a table.

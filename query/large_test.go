@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/query"
-	"rowback/storage"
+	"github.com/rowback/rowback/query"
+	"github.com/rowback/rowback/storage"
 )
 
 // series joins the results of f for the numbers from first to last.

@@ -8,12 +8,12 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
-	"rowback/storage"
-	"rowback/storage/clientsql"
-	"rowback/storage/duck"
-	"rowback/storage/intake"
-	"rowback/storage/output"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/clientsql"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/output"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Result is a running statement. Its result can be read while it is being computed, in large Arrow batches. Close must

@@ -7,9 +7,9 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
-	"rowback/query"
-	"rowback/storage/catalog"
-	"rowback/storage/output"
+	"github.com/rowback/rowback/query"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/output"
 )
 
 // rows reads a result to its end, and returns how many rows each batch has.

@@ -12,9 +12,9 @@ import (
 	"strconv"
 	"strings"
 
-	"rowback/storage/duck"
-	"rowback/storage/fault"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // params reads the values of a statement's parameters from JSON: a list for ? and $1, an object for $name. wanted has

@@ -15,13 +15,13 @@ import (
 	"io"
 	"slices"
 
-	"rowback/storage"
-	"rowback/storage/datafile"
-	"rowback/storage/duck"
-	"rowback/storage/fault"
-	"rowback/storage/intake"
-	"rowback/storage/output"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/datafile"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/output"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Statement is a client's query. A statement reads only: everything but one SELECT is refused.

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/query"
+	"github.com/rowback/rowback/query"
 )
 
 var update = flag.Bool("update", false, "write the results that the statements of testdata have now")

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"rowback/storage/duck"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // The most columns of a result, and the deepest nesting of its types.

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"rowback/query"
-	"rowback/storage"
+	"github.com/rowback/rowback/query"
+	"github.com/rowback/rowback/storage"
 )
 
 // A statement whose process dies gets an error that says so, and no other statement is affected.

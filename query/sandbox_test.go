@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"rowback/query"
-	"rowback/storage"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/query"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 // The codes that attempts end with.

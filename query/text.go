@@ -8,11 +8,11 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"rowback/storage"
-	"rowback/storage/clientsql"
-	"rowback/storage/duck"
-	"rowback/storage/fault"
-	"rowback/storage/output"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/clientsql"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/output"
 )
 
 // text is a statement and the names in it. Positions in errors are those of written, whatever is edited before it runs.

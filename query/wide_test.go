@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/query"
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/query"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // All columns of a wide dataset are selected with the memory that their rows take, also where some were displaced.

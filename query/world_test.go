@@ -11,12 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"rowback/query"
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/intake"
-	"rowback/storage/output"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/query"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/output"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // world is a store with the datasets that the statements of testdata use. Its clock stands still between the

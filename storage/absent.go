@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/lookup"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/lookup"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Whether what two commits did meets, for a rollback or a merge, is found by joining the keys of both. Where one side

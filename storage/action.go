@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // actionKeys names what every mode is as an action, Noun.verb. A commit of mode schema says itself what it did to a

@@ -9,13 +9,13 @@ import (
 	"io"
 	"time"
 
-	"rowback/storage/blob"
-	"rowback/storage/catalog"
-	"rowback/storage/datafile"
-	"rowback/storage/fault"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
-	"rowback/storage/verify"
+	"github.com/rowback/rowback/storage/blob"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/datafile"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/verify"
 )
 
 // A backup is one version of a dataset as one self-contained archive (seed 000, "Backup and Recovery"): a tar with

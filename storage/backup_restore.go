@@ -11,11 +11,11 @@ import (
 	"path/filepath"
 	"strings"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
-	"rowback/storage/intake"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // unpacked is an archive laid out under staging.

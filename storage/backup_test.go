@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // archive makes a backup and returns it with the bytes of its archive.

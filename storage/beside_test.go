@@ -10,9 +10,9 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 // Commits to several datasets at once, from Arrow and from JSON, in modes that look keys up and conditions that select,

@@ -2,9 +2,9 @@ package storage
 
 import (
 	"errors"
-	"rowback/storage/catalog"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // birth is a dataset as it was before its first commit; a fork starts with its upstream's state. It is dataset.json, or

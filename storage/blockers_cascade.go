@@ -3,8 +3,8 @@ package storage
 import (
 	"slices"
 
-	"rowback/storage/catalog"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // isCascade reports whether a commit undid several others here. One that a merge played, whose rows have another tag

@@ -3,8 +3,8 @@ package storage
 import (
 	"sync"
 
-	"rowback/storage/catalog"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // headCache keeps the newest snapshot of each dataset, so that small commits do not read thousands of rows anew.

@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"regexp"
 
-	"rowback/storage/duck"
-	"rowback/storage/intake"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // canonical is the SQL of a text of an upload in the form in which it is read as type t: the column itself, unless the

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 func (b *bench) cascade(d string, commit int64) catalog.Commit {

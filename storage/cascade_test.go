@@ -3,8 +3,8 @@ package storage_test
 import (
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // What a cascade undid that came after a commit cancels with its undoing: only what came before that one may block.

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // A file that is changed after it was verified, while a statement reads it, ends the answer.

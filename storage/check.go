@@ -5,9 +5,9 @@ import (
 	"errors"
 	"slices"
 
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // Check reads the whole store and reports what is wrong: in the catalog, in the files against it, and in the rows of

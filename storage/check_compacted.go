@@ -3,9 +3,9 @@ package storage
 import (
 	"context"
 
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // checkCompacted compares every compacted file whose sources all served the dataset with these. One that can't be read

@@ -4,10 +4,10 @@ import (
 	"context"
 	"maps"
 
-	"rowback/storage/catalog"
-	"rowback/storage/digest"
-	"rowback/storage/duck"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/digest"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // checkDigests computes digests anew, from the files alone: that of the head, and those that the catalog has of states

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"strings"
 
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/verify"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/verify"
 )
 
 // checkLabels checks that every label can be read, those of backups included.

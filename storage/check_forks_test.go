@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage"
+	"github.com/rowback/rowback/storage"
 )
 
 // What forks have inherited is checked once, with the dataset that made it; what each has undone of it, with the fork.

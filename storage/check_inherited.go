@@ -3,7 +3,7 @@ package storage
 import (
 	"errors"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // What a dataset has inherited is checked with the dataset that made it, once, however many forks have it.

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // A file that several datasets share is damaged: check reports that, and does not fail over it.

@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/snapshot"
-	"rowback/storage/verify"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/verify"
 )
 
 // checker checks one dataset.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"rowback/storage"
+	"github.com/rowback/rowback/storage"
 )
 
 // The machine stops at every durable step of the first start, which makes the directory and what is missing above it:

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"rowback/storage/blob"
-	"rowback/storage/catalog"
-	"rowback/storage/datadir"
+	"github.com/rowback/rowback/storage/blob"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/datadir"
 )
 
 // A start reads what has changed since the catalog was known to have it all, and nothing else: it costs what changed

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 
-	"rowback/storage/blob"
-	"rowback/storage/catalog"
-	"rowback/storage/snapshot"
-	"rowback/storage/trace"
+	"github.com/rowback/rowback/storage/blob"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/trace"
 )
 
 // Commit applies a change: the protocol of section 7 of the design, a step a call. Nothing is visible until all of it

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // CommitFilter selects commits, newest first. Zero values select all. Conditions are joined by AND; modes among

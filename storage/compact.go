@@ -9,13 +9,13 @@ import (
 	"strconv"
 	"strings"
 
-	"rowback/storage/blob"
-	"rowback/storage/catalog"
-	"rowback/storage/datafile"
-	"rowback/storage/duck"
-	"rowback/storage/fault"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/blob"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/datafile"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // Compaction writes the rows of several files into one that readers open in their place (snapshot.Compacted). It is a

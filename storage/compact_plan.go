@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"slices"
 
-	"rowback/storage/catalog"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // CompactionPolicy is when files are compacted. Zeros are replaced by the defaults.

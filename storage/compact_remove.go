@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // retired is a compacted file that was replaced.

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"sync"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
-	"rowback/storage/verify"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/verify"
 )
 
 // substitutes are the compacted files that readers use, by fork family, as the catalog has them. One that is damaged or

@@ -4,9 +4,9 @@ import (
 	"context"
 	"slices"
 
-	"rowback/storage/catalog"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // countDifference counts the records that differ between the head and what the work leaves. It reads what differs

@@ -4,8 +4,8 @@ import (
 	"context"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 func TestARollbackDoesNotCountValuesThatAreDropped(t *testing.T) {

@@ -4,8 +4,8 @@ import (
 	"maps"
 	"sync"
 
-	"rowback/storage/catalog"
-	"rowback/storage/datadir"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/datadir"
 )
 
 // Counts are what was committed since the start, for the metrics.

@@ -5,10 +5,10 @@ import (
 	"context"
 	"errors"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // NewDataset is what a dataset is made with. Only Name is required. The key is fixed for the life of the dataset: what

@@ -4,9 +4,9 @@ import (
 	"context"
 	"time"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // Dataset returns the dataset with that id, unless it is deleted. The refusal of a deleted one says when that was, and

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"rowback/storage/catalog"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 // They hold the dataset, so they must not outlast the request.

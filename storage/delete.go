@@ -3,10 +3,10 @@ package storage
 import (
 	"context"
 
-	"rowback/storage/clientsql"
-	"rowback/storage/duck"
-	"rowback/storage/intake"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/clientsql"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // delete displaces the records with the given keys, or those that a condition selects.

@@ -5,9 +5,9 @@ import (
 	"context"
 	"slices"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // Delta is the actions that one of a fork and its upstream has and the other lacks, oldest first. An action and the

@@ -6,11 +6,11 @@ import (
 	"slices"
 	"strings"
 
-	"rowback/storage/clientsql"
-	"rowback/storage/duck"
-	"rowback/storage/fault"
-	"rowback/storage/gate"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/clientsql"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/gate"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // A derived column is a client's SQL expression over other columns. It is computed where records are read, in a

@@ -5,9 +5,9 @@ import (
 	"strconv"
 	"strings"
 
-	"rowback/storage/duck"
-	"rowback/storage/intake"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // candidate is a type that text may turn out to be.

@@ -8,9 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"rowback/storage/catalog"
-	"rowback/storage/digest"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/digest"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // A digest of a state is computed from the values of its records (package digest), as a sum over its files. Those of

@@ -10,11 +10,11 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"golang.org/x/sync/errgroup"
 
-	"rowback/storage/catalog"
-	"rowback/storage/digest"
-	"rowback/storage/duck"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/digest"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // readDigests digests files of a sum. found is called with what each statement finds.

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"rowback/storage/blob"
-	"rowback/storage/catalog"
-	"rowback/storage/datadir"
+	"github.com/rowback/rowback/storage/blob"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/datadir"
 )
 
 // directory is the data directory of a store, which is locked: its marker, and the catalog that is in it.

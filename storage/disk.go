@@ -5,7 +5,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // Disk is the one that a data directory is on. Nothing can be repaired on a full disk, so writes are refused before it

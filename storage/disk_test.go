@@ -13,9 +13,9 @@ import (
 	"syscall"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/fault"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 // unstaged makes sure that nothing is left under staging.

@@ -7,9 +7,9 @@ import (
 	"reflect"
 	"slices"
 
-	"rowback/storage/catalog"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // draft is what a commit is: what it opens, reopens and closes, and what the dataset is after it. It is plain data, and

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"rowback/storage/catalog"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // A draft, and what is published with it, is plain data: nothing in it is held open. Whoever

@@ -5,8 +5,8 @@ import (
 	"reflect"
 	"slices"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // EditDataset applies an edit, as a commit.

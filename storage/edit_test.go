@@ -4,8 +4,8 @@ import (
 	"context"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // A commit that changes nothing would only stand in the way of rollbacks.

@@ -3,8 +3,8 @@ package storage
 import (
 	"slices"
 
-	"rowback/storage/catalog"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // effects are what the commit did beside changing records. Those of a merge are those of all that it played. Cleared

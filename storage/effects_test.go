@@ -4,8 +4,8 @@ import (
 	"slices"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 func (b *bench) effects(of string, c catalog.Commit, cleared, filled []string) {

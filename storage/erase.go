@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"time"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // Erasing removes records from all states of a dataset and of all datasets of its family: every row with the key of the

@@ -17,11 +17,11 @@ import (
 	"syscall"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/fault"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 const secret = "Zebra-4711-Quagga"

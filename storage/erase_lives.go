@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
 )
 
 // What erased records were in the states of a dataset follows from the entries of the files that have their rows, and

@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // measure finds out what the erasure changes besides files: what commits and states say of records, and where people

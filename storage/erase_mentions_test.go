@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // A key goes from the parameters of commits that touched no row of the record: a merge in which its conflict was

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 
-	"rowback/storage"
+	"github.com/rowback/rowback/storage"
 )
 
 // mayErase erases the records of one or two keys now and then, in the store and in the model: by their keys, or by a

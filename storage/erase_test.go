@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 func (b *bench) erase(dataset string, keys ...string) storage.Erased {

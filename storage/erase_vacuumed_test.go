@@ -3,8 +3,8 @@ package storage_test
 import (
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // A record is erased also where vacuum has removed the state after a rollback, a restore or a merge, which then can't

@@ -6,11 +6,11 @@ import (
 	"slices"
 	"strings"
 
-	"rowback/storage/catalog"
-	"rowback/storage/clientsql"
-	"rowback/storage/fault"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/clientsql"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // An exclusion is a property of a dataset: a condition on records that Crunch clients do not see. It is not a change of

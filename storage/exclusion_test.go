@@ -5,8 +5,8 @@ import (
 	"context"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 func (b *bench) exclude(d, condition string) (catalog.Commit, error) {

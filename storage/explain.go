@@ -5,10 +5,10 @@ import (
 	"errors"
 	"syscall"
 
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/fault"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 // ErrTimeout is the refusal of work that took longer than its time limit.

@@ -10,12 +10,12 @@ import (
 	"io"
 	"time"
 
-	"rowback/storage/catalog"
-	"rowback/storage/datafile"
-	"rowback/storage/fault"
-	"rowback/storage/filecache"
-	"rowback/storage/snapshot"
-	"rowback/storage/verify"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/datafile"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/filecache"
+	"github.com/rowback/rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/verify"
 )
 
 // File is a file that is read at any place, under the SHA-256 of its bytes, in hexadecimal. Whoever has one closes it.

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"rowback/storage/catalog"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // ReaderRequests is how many requests reader processes have been sent, once what they were given is back.

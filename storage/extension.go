@@ -3,10 +3,10 @@ package storage
 import (
 	"fmt"
 
-	"rowback/storage/fault"
-	"rowback/storage/intake"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // extended returns a column with what is known of its values (schema.Extension) once those of an upload are among them.

@@ -3,11 +3,11 @@ package storage
 import (
 	"context"
 
-	"rowback/storage/clientsql"
-	"rowback/storage/datafile"
-	"rowback/storage/intake"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/clientsql"
+	"github.com/rowback/rowback/storage/datafile"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // Extract writes what a query gives to a file under staging, to be uploaded again: what becomes of the columns that it

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // family hands out what a dataset and its forks share: row ids and field ids. A commit that assigns row ids

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"reflect"
 
-	"rowback/storage"
+	"github.com/rowback/rowback/storage"
 )
 
 // contest is a record that an action changed and the target too, otherwise.

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // A fork of a long history and merges of records that nobody else touched open no file but those that they play, which

@@ -6,8 +6,8 @@ import (
 	"reflect"
 	"slices"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // deed is one commit of a member, as the model keeps it. The tag of a row is 0 where the model can't know it.

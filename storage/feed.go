@@ -3,7 +3,7 @@ package storage
 import (
 	"context"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // What was recorded since a reader looked last. Ids only grow in a dataset, so the last one seen is enough to go on

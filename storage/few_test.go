@@ -14,10 +14,10 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 // crowd makes the same random commits to two datasets: to one of a few records, which are decoded, checked, compared,

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"sync"
 
-	"rowback/storage/catalog"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // fileHistories keeps when files were live in the datasets whose past was asked for, so that a state far back is found

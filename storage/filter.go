@@ -4,11 +4,11 @@ import (
 	"context"
 	"slices"
 
-	"rowback/storage/clientsql"
-	"rowback/storage/duck"
-	"rowback/storage/filecache"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/clientsql"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/filecache"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // Tables is the records of snapshots, as statements read them, clients' among them, and as files.

@@ -8,10 +8,10 @@ import (
 	"strings"
 	"time"
 
-	"rowback/storage/catalog"
-	"rowback/storage/lookup"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/lookup"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // Upkeep makes key filters for the large files of a state in which statistics do not exclude row groups: those whose

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // only merges just the actions with these hashes.

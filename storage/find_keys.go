@@ -5,10 +5,10 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"rowback/storage/catalog"
-	"rowback/storage/lookup"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/lookup"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // Few keys are looked up without a statement: bounds exclude files, key filters and statistics exclude row groups, and

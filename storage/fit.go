@@ -4,9 +4,9 @@ import (
 	"context"
 	"slices"
 
-	"rowback/storage/duck"
-	"rowback/storage/intake"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // fitted is how the columns of an upload become those of a dataset.

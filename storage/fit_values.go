@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"rowback/storage/duck"
-	"rowback/storage/intake"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // test is a condition on the values of one offered column. An error, as a cast of parts may end in, says that it does

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"sync"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // To forget rows is to remove them from files, for ever: those of a record wherever they are (erase.go), or those that

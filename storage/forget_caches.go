@@ -3,7 +3,7 @@ package storage
 import (
 	"sync"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // What is kept in memory of files is dropped when rows are removed from them. A transaction that began before sees the

@@ -9,8 +9,8 @@ import (
 	"syscall"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // A compacted file is not read any more once rows of its sources are gone: not while the former files are removed, nor

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // removalsDir is a dataset's directory of removals that were asked for it: each has a directory with its description

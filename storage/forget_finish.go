@@ -5,8 +5,8 @@ import (
 	"errors"
 	"path"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // finish removes the files that a removal replaced, which the catalog does not have any more, and writes the

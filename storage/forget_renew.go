@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"slices"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // renewals are removals, oldest first: what descriptions of commits that are older mean since.

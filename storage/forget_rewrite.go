@@ -9,11 +9,11 @@ import (
 	"maps"
 	"slices"
 
-	"rowback/storage/blob"
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/blob"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // rewriter writes files of a family anew, without rows that go.

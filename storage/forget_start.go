@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // readRemovals reads the descriptions of the removals in a dataset's directory.

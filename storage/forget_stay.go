@@ -8,9 +8,9 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow/array"
 
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // staying is the rows of a file that stay, in their order. They are found here, by binary search among the rows that

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // unsayable are the parameters of commits that may name values of records: conditions, keys whose conflicts were

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 
-	"rowback/storage/catalog"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // NewFork is what a fork is made with. The zero value is a fork of the head, under a name that is made for it.

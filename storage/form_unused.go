@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"slices"
 
-	"rowback/storage/fault"
-	"rowback/storage/intake"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // unusedForms returns a warning for each format of moments that no column of an upload was read with: a format that is

@@ -7,8 +7,8 @@ import (
 	"io/fs"
 	"slices"
 
-	"rowback/storage/catalog"
-	"rowback/storage/datadir"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/datadir"
 )
 
 // The objects are the log and the catalog is their index (design, section 7). At the start, forward brings the catalog

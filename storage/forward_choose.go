@@ -6,8 +6,8 @@ import (
 	"io/fs"
 	"slices"
 
-	"rowback/storage/catalog"
-	"rowback/storage/datafile"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/datafile"
 )
 
 // choose decides which of the fresh commits follow on the heads. The others can't be placed.

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"strings"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // readLabels records what is kept beside the commits of each dataset that the catalog has by now. Labels win over the

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // parked is the time at which a dataset counts as deleted while the catalog is brought up to date: names that were free

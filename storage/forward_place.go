@@ -6,9 +6,9 @@ import (
 	"maps"
 	"slices"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // apply records what was chosen. All of it is one transaction: a crash in between leaves the catalog as it was.

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 // What DuckDB writes may meet a full disk too: every file that it could write next leads to a device without room.

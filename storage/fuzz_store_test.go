@@ -6,9 +6,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 // The files of a store that say what its objects are: whatever one of them has become, a store whose catalog is lost

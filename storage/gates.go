@@ -7,11 +7,11 @@ import (
 	"strings"
 	"time"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
-	"rowback/storage/gating"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/gating"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // Gates are a property of a dataset: checks that its commits, merges and versions must pass (package gating evaluates

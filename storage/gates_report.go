@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"slices"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
-	"rowback/storage/gating"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/gating"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // Gates over the whole of a state: a report, which refuses nothing, and the gates of versions.

@@ -6,11 +6,11 @@ import (
 	"reflect"
 	"slices"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
-	"rowback/storage/gating"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/gating"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // Gates returns the gates of a state, with the names of its columns.

@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/gating"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/gating"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 // gate reads a gate as clients write it.

@@ -17,12 +17,12 @@ import (
 	"testing"
 	"time"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/fault"
-	"rowback/storage/intake"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // goldenStore is a store with every kind of commit, and ledger.txt: all that it held, as the program told that made it.

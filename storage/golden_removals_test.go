@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // removalStore is a store that rows were removed from, with compacted files and digests, and ledger.txt: what it showed

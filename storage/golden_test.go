@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage"
+	"github.com/rowback/rowback/storage"
 )
 
 // unpackStore unpacks a store that an older version made, and returns what it held, as that version told it.

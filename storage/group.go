@@ -6,11 +6,11 @@ import (
 	"slices"
 	"time"
 
-	"rowback/storage/blob"
-	"rowback/storage/catalog"
-	"rowback/storage/intake"
-	"rowback/storage/snapshot"
-	"rowback/storage/trace"
+	"github.com/rowback/rowback/storage/blob"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/trace"
 )
 
 // group is commits of one dataset that become durable together (design, section 11). Each is made on the one before it,

@@ -16,9 +16,9 @@ import (
 	"testing"
 	"time"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 // sent is a small commit that a client sends, and answer what it was told.

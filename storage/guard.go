@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"time"
 
-	"rowback/storage/catalog"
-	"rowback/storage/datafile"
-	"rowback/storage/duck"
-	"rowback/storage/fault"
-	"rowback/storage/snapshot"
-	"rowback/storage/verify"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/datafile"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/verify"
 )
 
 // Whatever reads stored files does so by a statement that names them, or here. So nothing that is damaged, or another

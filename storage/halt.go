@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // halt stops all writing until the next start: the disk has failed in the one moment where it is not known what it

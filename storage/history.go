@@ -1,6 +1,6 @@
 package storage
 
-import "rowback/storage/snapshot"
+import "github.com/rowback/rowback/storage/snapshot"
 
 // History reads what datasets are and were, what commits did, and what names them. It changes nothing. Its methods take
 // a dataset's id and are declared in the file of their subject: what names states (refs.go), lists (action.go,

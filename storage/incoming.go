@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"strings"
 
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/fault"
-	"rowback/storage/intake"
-	"rowback/storage/lookup"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/lookup"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // incoming is the records of an upload, fitted to the dataset and readable as often as needed. It is made by read and

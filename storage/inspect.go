@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 
-	"rowback/storage/blob"
-	"rowback/storage/catalog"
-	"rowback/storage/datadir"
-	"rowback/storage/duck"
+	"github.com/rowback/rowback/storage/blob"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/datadir"
+	"github.com/rowback/rowback/storage/duck"
 )
 
 // Inspection is what a look at a data directory finds.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"encoding/json"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // StartJob records work that is answered before it is done.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // A job that could not be recorded promised nothing.

@@ -9,10 +9,10 @@ import (
 	"syscall"
 	"time"
 
-	"rowback/storage/blob"
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/blob"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // journal is what a store is written to: the objects, which are the log of what happened, and the catalog, which is

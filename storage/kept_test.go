@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // A label that is damaged is not written again without the receipts that it had.

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"sync"
 
-	"rowback/storage/catalog"
-	"rowback/storage/lookup"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/lookup"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // A key filter (lookup.Filter) is an object of its own, named after the file whose keys it has, with that file's

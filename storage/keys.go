@@ -6,11 +6,11 @@ import (
 	"strconv"
 	"strings"
 
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/fault"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // shownKeys is how many keys an error names.

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"rowback/storage/blob"
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/blob"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // A label is what is kept beside a dataset's commits and is not one: how the dataset was made, its versions, its tags,

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // ledger is all that a store holds, as text: every dataset, deleted ones too, with its commits, its records after each

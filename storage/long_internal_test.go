@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage/duck"
-	"rowback/storage/intake"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // counting counts the readings of an upload.

@@ -5,7 +5,7 @@ import (
 	"os"
 	"testing"
 
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 func TestMain(m *testing.M) {

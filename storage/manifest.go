@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 
-	"rowback/storage/catalog"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // manifest is commit.json. The names of its members are the file format (storage/README.md): older programs' files are

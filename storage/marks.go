@@ -4,8 +4,8 @@ import (
 	"errors"
 	"slices"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // flip notes that a rollback undoes a commit, or, with 0, that it stands again, and what follows from that: what it

@@ -1,8 +1,8 @@
 package storage
 
 import (
-	"rowback/storage/clientsql"
-	"rowback/storage/duck"
+	"github.com/rowback/rowback/storage/clientsql"
+	"github.com/rowback/rowback/storage/duck"
 )
 
 // The memory limit is for the server and all of its processes together. It is divided here, in parts of twenty:

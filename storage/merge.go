@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"maps"
 
-	"rowback/storage/catalog"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // Merge plays the source's actions that the target does not have, oldest first, each as a commit of its own with the

@@ -5,9 +5,9 @@ import (
 	"maps"
 	"slices"
 
-	"rowback/storage/catalog"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // action is what a commit of the source did: the states before and after it, and the files that it opened and closed.

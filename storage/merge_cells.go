@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // shownCells is how many values of a record a conflict shows.

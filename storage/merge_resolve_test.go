@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // clashing is sides that differ in each of the ways in which records conflict, and in one that is no conflict.

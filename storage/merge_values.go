@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"rowback/storage/catalog"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // lacking returns the columns of an action's file which are not here, or too narrow, and in which the action gave

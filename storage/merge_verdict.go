@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"strings"
 
-	"rowback/storage/duck"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // judge makes the table verdicts: the keys that both the action and the target touched, and those that the action left

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"strings"
 
-	"rowback/storage/duck"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // write makes the commit's files: the records as the action left them, in the place of those that are here. Columns

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"rowback/storage/fault"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // mismatched is the error for values that a column's type can't hold.

@@ -6,9 +6,9 @@ import (
 	"regexp"
 	"strings"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // nameLock is the lock on a name in a project: whoever gives a name holds it.

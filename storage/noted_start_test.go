@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // frozen returns a copy of a store's directory, with the times of all files and directories, as a crash at this moment

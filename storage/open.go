@@ -9,12 +9,12 @@ import (
 	"runtime"
 	"time"
 
-	"rowback/storage/blob"
-	"rowback/storage/catalog"
-	"rowback/storage/clientsql"
-	"rowback/storage/datadir"
-	"rowback/storage/duck"
-	"rowback/storage/filecache"
+	"github.com/rowback/rowback/storage/blob"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/clientsql"
+	"github.com/rowback/rowback/storage/datadir"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/filecache"
 )
 
 // Open opens the data directory dir, makes it a store where it is empty or missing, and brings its catalog up to date

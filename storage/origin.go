@@ -6,7 +6,7 @@ import (
 	"errors"
 	"strings"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // originParams are the parameters of forks and merges that say which other dataset they are of: its id, and its name.

@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // aspect is which of the rows that a commit touched are meant. An append and a delete of one key block each other only

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"slices"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // Permit says what a client may use. It comes with the context of a request, and is asked wherever the request names a

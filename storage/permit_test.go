@@ -5,9 +5,9 @@ import (
 	"errors"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // fixedPermit permits projects up to one, and changes in fewer once it is asked again.

@@ -3,9 +3,9 @@ package storage
 import (
 	"context"
 
-	"rowback/storage/duck"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // Records that are removed, and not replaced, are in the table picked. Of wide records it has only the key and the

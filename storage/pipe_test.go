@@ -8,8 +8,8 @@ import (
 	"syscall"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // A pipe in place of a file is damage: no one waits for what it will never say.

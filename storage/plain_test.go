@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 // oddTexts are fields that readers of CSV disagree about, among those that they don't.

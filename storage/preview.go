@@ -4,9 +4,9 @@ import (
 	"context"
 	"strings"
 
-	"rowback/storage/duck"
-	"rowback/storage/gating"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/gating"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // Preview is what a write would do to records, beside what its result says. It is made of the same files, which are

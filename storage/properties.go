@@ -5,7 +5,7 @@ import (
 	"reflect"
 	"slices"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // property is one property of a dataset. Creation, edits, rollbacks of edits and the log of an edit all go by the list

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // NewComment is something that is said about a proposal, or about a record that it changes.

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 const proposalPrefix = "proposal-"

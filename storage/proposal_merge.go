@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"time"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // MergeProposal merges the source of an open proposal into its target, and with the same transaction the proposal is

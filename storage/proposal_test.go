@@ -8,9 +8,9 @@ import (
 	"sync"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // proposing is a dataset, a fork of it with a change, and a proposal to merge that.

@@ -14,11 +14,11 @@ import (
 	"testing"
 	"time"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
-	"rowback/storage/intake"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // A disk that is full refuses the commit, keeps the state, and takes the next one when there is room.

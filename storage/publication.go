@@ -4,8 +4,8 @@ import (
 	"errors"
 	"slices"
 
-	"rowback/storage/catalog"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // publication is what one commit.json describes and one transaction records: a commit, the commits that a merge played

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // What can't be placed, and what was withdrawn, lies in quarantine/ under a name that says what it was, why it is there

@@ -5,8 +5,8 @@ import (
 	"maps"
 	"sync"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // Quota is the most that a project may store; nil: any amount.

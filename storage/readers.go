@@ -5,11 +5,11 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"rowback/storage/clientsql"
-	"rowback/storage/duck"
-	"rowback/storage/fair"
-	"rowback/storage/fault"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/storage/clientsql"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fair"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 // Readers are the processes that read uploads. There are so many that their bounds together are what the memory limit

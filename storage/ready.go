@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"rowback/storage/blob"
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/blob"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // ReadyCheck is one of the things that a commit needs, as it is now.

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // Receipt asks that the answer to a request be kept in the transaction that does the work. T is the result of that.

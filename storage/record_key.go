@@ -7,10 +7,10 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"rowback/storage/duck"
-	"rowback/storage/fault"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // recordKey reads a record's key as clients write it: the value of a key of one column, or a JSON object with all of

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"slices"
 
-	"rowback/storage/catalog"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // span is from one commit until just before another.

@@ -7,9 +7,9 @@ import (
 	"strconv"
 	"time"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // Refs are the forms of a ref, in the words that every face, the command line and the manual use.

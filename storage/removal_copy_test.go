@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 // A removal's description that is torn is read from its copy, also where the catalog is lost. Without both, a start

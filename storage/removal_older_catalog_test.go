@@ -6,8 +6,8 @@ import (
 	"slices"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // A catalog from before an erasure, a vacuum and the end of a deleted dataset learns of all of them at the start.

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // Records are erased from a store of an older program too, whose forks have copies of what they inherited, and vacuum

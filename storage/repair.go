@@ -10,10 +10,10 @@ import (
 	"path"
 	"strings"
 
-	"rowback/storage/backup"
-	"rowback/storage/blob"
-	"rowback/storage/catalog"
-	"rowback/storage/datafile"
+	"github.com/rowback/rowback/storage/backup"
+	"github.com/rowback/rowback/storage/blob"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/datafile"
 )
 
 // A repair puts objects of a store back that are missing, or not what was written: from backups, or from a copy in the

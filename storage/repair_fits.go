@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // fits reports whether a description that was found in a backup is the one that the catalog knows: labels may have been

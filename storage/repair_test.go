@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/backup"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/backup"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // repaired repairs a closed store.

@@ -3,10 +3,10 @@ package storage
 import (
 	"encoding/json"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
-	"rowback/storage/intake"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Request is what every write says of itself. Faces fill it in the same way for every write, so that all writes have

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // Restore brings a dataset back to a whole state, as one commit, which a rollback can undo. It closes what is live now

@@ -1,8 +1,8 @@
 package storage
 
 import (
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // The largest limits that a retention policy can have.

@@ -7,11 +7,11 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // A retyped column reads with its new type in every file, and writes compare with that.

@@ -7,11 +7,11 @@ import (
 	"reflect"
 	"slices"
 
-	"rowback/storage/catalog"
-	"rowback/storage/clientsql"
-	"rowback/storage/fault"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/clientsql"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // CanRollback reports whether a commit can be undone under a policy. It changes nothing. It tries what Rollback would

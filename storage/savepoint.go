@@ -8,9 +8,9 @@ import (
 	"slices"
 	"time"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // Savepoints lists a dataset's savepoints, newest first. A revert hides the savepoints made after its target, as long

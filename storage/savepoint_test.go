@@ -4,8 +4,8 @@ import (
 	"context"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // savepoint makes a savepoint, or finds that the last one is still good.

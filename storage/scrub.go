@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"rowback/storage/catalog"
-	"rowback/storage/verify"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/verify"
 )
 
 // A scrub reads every stored file, history and backups included, and compares it with what was written, and checks the

@@ -7,7 +7,7 @@ import (
 	"io"
 	"syscall"
 
-	"rowback/storage/seal"
+	"github.com/rowback/rowback/storage/seal"
 )
 
 // commit.json and labels say what the other files mean, and the catalog is made anew from them. So each is sealed: one

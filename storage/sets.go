@@ -5,9 +5,9 @@ import (
 	"reflect"
 	"slices"
 
-	"rowback/storage/catalog"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // sets is what a commit did to the rows: keys and entries. It is read from the catalog alone. A merge counts as one

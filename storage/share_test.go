@@ -5,10 +5,10 @@ import (
 	"maps"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // Whether scores are shares depends on the live records alone, whether their files were measured for the column or are

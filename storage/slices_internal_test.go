@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage/catalog"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // wideSnapshot is a state with one file of n columns, of which some rows are displaced.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/duck"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/duck"
 )
 
 // someOf is record id as JSON, with some of its n columns, each value that of its column plus shift.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage/catalog"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 // Whole numbers of JSON become those of smaller types in memory where they fit. It makes no difference: a large upload,

@@ -16,9 +16,9 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 // plainRecord is a few rows of the plain types, with their odd values.

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"io"
 
-	"rowback/storage/datafile"
+	"github.com/rowback/rowback/storage/datafile"
 )
 
 // Staging is the files that are not part of the store yet, or never will be: uploads on their way, and scratch files.

@@ -4,8 +4,8 @@ import (
 	"log/slog"
 	"time"
 
-	"rowback/storage/blob"
-	"rowback/storage/datafile"
+	"github.com/rowback/rowback/storage/blob"
+	"github.com/rowback/rowback/storage/datafile"
 )
 
 // Options are what a store needs to know. The zero value works. The memory limit is for all processes together

@@ -9,10 +9,10 @@ import (
 	"syscall"
 	"time"
 
-	"rowback/storage/backup"
-	"rowback/storage/blob"
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/backup"
+	"github.com/rowback/rowback/storage/blob"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // A backup of the store, or of a fork family, is what the objects and the catalog are at one moment, its cut, in

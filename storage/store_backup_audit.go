@@ -7,8 +7,8 @@ import (
 	"io"
 	"io/fs"
 
-	"rowback/storage/backup"
-	"rowback/storage/datadir"
+	"github.com/rowback/rowback/storage/backup"
+	"github.com/rowback/rowback/storage/datadir"
 )
 
 // addAudit copies the server's audit log, as far as its lines are complete. The settings have the number of its last

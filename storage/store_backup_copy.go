@@ -11,10 +11,10 @@ import (
 	"strings"
 	"time"
 
-	"rowback/storage/backup"
-	"rowback/storage/catalog"
-	"rowback/storage/datadir"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/backup"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/datadir"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // copying is a backup that is being made.

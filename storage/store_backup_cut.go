@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"rowback/storage/backup"
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/backup"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // cut is the store at one moment: what a backup of it needs.

@@ -16,10 +16,10 @@ import (
 	"testing"
 	"time"
 
-	"rowback/storage"
-	"rowback/storage/backup"
-	"rowback/storage/catalog"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/backup"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 // backUp makes a backup of the whole store.

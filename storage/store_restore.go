@@ -11,10 +11,10 @@ import (
 	"strings"
 	"time"
 
-	"rowback/storage/backup"
-	"rowback/storage/blob"
-	"rowback/storage/catalog"
-	"rowback/storage/datadir"
+	"github.com/rowback/rowback/storage/backup"
+	"github.com/rowback/rowback/storage/blob"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/datadir"
 )
 
 // A restore lays out a backup in a directory of its own, below the one that is to be the store, verifies it there, and

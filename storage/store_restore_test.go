@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/backup"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/backup"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // threeBackups is a target with three backups of a store, which is closed, and what the store told at each.

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"time"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // A tag is a label (label.go): its text among the objects has it, or says that it was removed.

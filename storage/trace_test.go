@@ -6,10 +6,10 @@ import (
 	"sync"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/intake"
-	"rowback/storage/trace"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/trace"
 )
 
 // followed is a span that notes the steps below it, in the order in which they end.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"rowback/storage/catalog"
-	"rowback/storage/datadir"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/datadir"
 )
 
 // keptCatalogs is how many catalogs of earlier versions are kept.

@@ -11,8 +11,8 @@ import (
 	"syscall"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // goldenStores are stores of earlier versions of the program, and the versions of their catalogs.

@@ -6,10 +6,10 @@ import (
 	"sync"
 	"time"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
-	"rowback/storage/lookup"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/lookup"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // Upkeep keeps reading as fast as the data allows, however many commits made it: it compacts (compact.go). One runs at

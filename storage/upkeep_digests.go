@@ -5,8 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"rowback/storage/duck"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // Upkeep computes the digests of states in the background, so that lists can show them: once a minute, a bounded number

@@ -8,10 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/duck"
-	"rowback/storage/intake"
-	"rowback/storage/output"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/output"
 )
 
 // What an upsert makes of a record, by format (design, section 3).

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // Vacuum removes what no kept state of a fork family sees (vacuum_keep.go says which are kept, vacuum_plan.go what that

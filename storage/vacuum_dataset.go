@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // A deleted dataset whose grace period is over keeps nothing (keeping), and can't be brought back. Once no other

@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // Random fork families with policies, vacuumed now and then: what a member keeps reads as before, all else is refused,

@@ -11,9 +11,9 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // toVacuum is a closed store with a dataset and a fork of which vacuum removes whole files, parts of files and states.

@@ -6,7 +6,7 @@ import (
 	"sort"
 	"time"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // keeping is which states of a fork family are kept. The state after a commit is the same in every dataset that has the

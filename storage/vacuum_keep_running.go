@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // When vacuum runs by itself: at first once compaction has had time, then every hour.

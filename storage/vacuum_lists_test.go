@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // Lists of tags and savepoints say which states were removed by vacuum.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"sort"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // stretch is a run of kept states, by their numbers: from one until before another.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"rowback/storage"
+	"github.com/rowback/rowback/storage"
 )
 
 // A dataset that is about to be removed for good can't be brought back meanwhile: whoever was told that it is back has

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // What vacuum removed can't be read any more. A state is refused where refs are resolved (resolve) and where snapshots

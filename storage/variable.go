@@ -5,10 +5,10 @@ import (
 	"context"
 	"reflect"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // A variable is a column as people see it (design, section 2). Creating, changing and dropping one is a commit of mode

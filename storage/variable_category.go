@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 
-	"rowback/storage/fault"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // checkCategories refuses categories that could not be told apart.

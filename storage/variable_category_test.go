@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 func TestCategoriesWithoutIDsGetThem(t *testing.T) {

@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 
-	"rowback/storage/fault"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // NewVariable is what a variable is created with. A variable has values or a derivation, never both.

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"rowback/storage/clientsql"
-	"rowback/storage/fault"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/clientsql"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // createDerived adds a derived column.

@@ -6,9 +6,9 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // variableHistory is a dataset that random commits change, of records and of variables, with all that was read after

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 func (b *bench) title(d, name, title string) int64 {

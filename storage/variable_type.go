@@ -6,12 +6,12 @@ import (
 	"errors"
 	"strings"
 
-	"rowback/storage/clientsql"
-	"rowback/storage/duck"
-	"rowback/storage/fault"
-	"rowback/storage/gate"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/clientsql"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/gate"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // wordTypes are words for types that people may use who know none of DuckDB's (seed 001).

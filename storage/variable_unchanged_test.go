@@ -4,7 +4,7 @@ import (
 	"context"
 	"testing"
 
-	"rowback/storage"
+	"github.com/rowback/rowback/storage"
 )
 
 // Whatever others commit meanwhile, an edit that changes nothing does not return their commit.

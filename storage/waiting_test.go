@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"rowback/storage"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 // pause is a hook that holds a commit up before its description is written.

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"rowback/storage/datafile"
-	"rowback/storage/duck"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/datafile"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // DuckDB keeps 2,048 values of every column that a statement reads, several times over, however few rows there are. So

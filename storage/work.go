@@ -4,8 +4,8 @@ import (
 	"context"
 	"encoding/json"
 
-	"rowback/storage/catalog"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // work is a commit while it is made: what it is, and what is held for it. Whoever begins one ends it, whatever happens

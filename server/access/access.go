@@ -19,7 +19,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"rowback/server/conns"
+	"github.com/rowback/rowback/server/conns"
 )
 
 // Anonymous is the user who has no name.

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"testing"
 
-	"rowback/server/access"
+	"github.com/rowback/rowback/server/access"
 )
 
 func basic(pair string) string {

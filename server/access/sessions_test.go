@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"rowback/server/access"
+	"github.com/rowback/rowback/server/access"
 )
 
 // clock is a time that a test moves.

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"rowback/server/conns"
+	"github.com/rowback/rowback/server/conns"
 )
 
 // How many logins may fail for one address and for one name; after each pause, one more may.

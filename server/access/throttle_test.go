@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"rowback/server/access"
+	"github.com/rowback/rowback/server/access"
 )
 
 // seconds returns how long a login has to wait; 0 if it was let in or was wrong.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/server/access"
+	"github.com/rowback/rowback/server/access"
 )
 
 func TestATokenIsRecognizedByItsForm(t *testing.T) {

@@ -3,7 +3,7 @@ package access_test
 import (
 	"testing"
 
-	"rowback/server/access"
+	"github.com/rowback/rowback/server/access"
 )
 
 func newWeb(t *testing.T, listen string, names ...string) access.Web {

@@ -15,9 +15,9 @@ import (
 
 	"github.com/mattn/go-sqlite3"
 
-	"rowback/server/access"
-	"rowback/server/settings"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/settings"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // Accounts are the users, tokens and projects of a server.

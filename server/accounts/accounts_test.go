@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"rowback/server/access"
-	"rowback/server/accounts"
-	"rowback/server/settings"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/accounts"
+	"github.com/rowback/rowback/server/settings"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // world is the accounts of a server, at a time that the test moves.

@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"errors"
 
-	"rowback/server/access"
+	"github.com/rowback/rowback/server/access"
 )
 
 // Admit returns the roles that someone whom an identity provider vouches for has been given here. At the first login

@@ -6,8 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 
-	"rowback/server/access"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 const sessionRow = `s.hash, s.id, s.user_name, coalesce(s.token_id, ''), s.fixed_hash, s.identity, s.address,

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"rowback/server/access"
-	"rowback/server/accounts"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/accounts"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 var here = netip.MustParseAddr("192.0.2.7")

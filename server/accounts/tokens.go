@@ -10,8 +10,8 @@ import (
 	"slices"
 	"time"
 
-	"rowback/server/access"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // Token is what is known of a token; the token itself is not.

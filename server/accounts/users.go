@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"rowback/server/access"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // User is someone who may be given roles and tokens.

@@ -7,11 +7,11 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/audit"
-	"rowback/server/calls"
-	"rowback/server/host"
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/server/audit"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // send sends an answer, new or kept.

@@ -14,16 +14,16 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/access"
-	"rowback/server/accounts"
-	"rowback/server/audit"
-	"rowback/server/calls"
-	"rowback/server/host"
-	"rowback/server/permit"
-	"rowback/server/quotas"
-	"rowback/server/signon"
-	"rowback/server/webhooks"
-	"rowback/storage"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/accounts"
+	"github.com/rowback/rowback/server/audit"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/server/permit"
+	"github.com/rowback/rowback/server/quotas"
+	"github.com/rowback/rowback/server/signon"
+	"github.com/rowback/rowback/server/webhooks"
+	"github.com/rowback/rowback/storage"
 )
 
 // Options configure the face. The zero value works: no version is reported, and nothing is logged.

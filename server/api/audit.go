@@ -6,10 +6,10 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/query"
-	"rowback/server/host"
-	"rowback/storage/duck"
-	"rowback/storage/output"
+	"github.com/rowback/rowback/query"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/output"
 )
 
 // listAuditIn selects entries.

@@ -12,9 +12,9 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/host"
-	"rowback/storage"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // maxJSON is the largest JSON body that is not records, in bytes. It is held in memory; bodies of records are streamed

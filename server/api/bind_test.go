@@ -11,8 +11,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/host"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // shared are fields that a request embeds.

@@ -3,7 +3,7 @@ package api
 import (
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 // fileIn is the request to commit a file.

@@ -7,13 +7,13 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/compare"
-	"rowback/server/host"
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/fault"
-	"rowback/storage/output"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/compare"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/output"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // compareIn names the two states of a comparison. From is a ref of the dataset in the path; To is one of to_dataset, if

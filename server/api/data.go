@@ -12,14 +12,14 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/host"
-	"rowback/storage/clientsql"
-	"rowback/storage/datafile"
-	"rowback/storage/duck"
-	"rowback/storage/intake"
-	"rowback/storage/output"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/storage/clientsql"
+	"github.com/rowback/rowback/storage/datafile"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/output"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // formatIn selects the format of records.

@@ -10,9 +10,9 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/storage/fault"
-	"rowback/storage/intake"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 func TestTheFormatIsTheFirstThatAcceptNames(t *testing.T) {

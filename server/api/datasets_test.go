@@ -5,8 +5,8 @@ import (
 	"net/url"
 	"testing"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 func TestALimitIsFrom1To1000(t *testing.T) {

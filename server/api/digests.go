@@ -5,7 +5,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // digestView is the digest of a state.

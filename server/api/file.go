@@ -6,8 +6,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/host"
-	"rowback/storage"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/storage"
 )
 
 // partIn is how a client asks for a part of a file, or for none of it (RFC 9110, sections 13 and 14).

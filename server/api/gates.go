@@ -8,12 +8,12 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/access"
-	"rowback/server/calls"
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/gating"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/gating"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // gateRoutes returns the routes about the gates of a dataset.

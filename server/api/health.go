@@ -4,8 +4,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"rowback/server/host"
-	"rowback/storage"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/storage"
 )
 
 // statusView is the answer of a running server. It says nothing of the data: the two paths are open to everyone.

@@ -9,9 +9,9 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/host"
-	"rowback/server/signon"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/server/signon"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 const loginPath = "/api/v1/login"

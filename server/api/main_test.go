@@ -9,12 +9,12 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/access"
-	"rowback/server/accounts"
-	"rowback/server/facetest"
-	"rowback/server/host"
-	"rowback/server/settings"
-	"rowback/storage"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/accounts"
+	"github.com/rowback/rowback/server/facetest"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/server/settings"
+	"github.com/rowback/rowback/storage"
 )
 
 // served is the application that the tests of handlers ask, over one store with the dataset employees. Tests that write

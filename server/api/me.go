@@ -6,7 +6,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/host"
+	"github.com/rowback/rowback/server/host"
 )
 
 // meView is who the caller is, and what they may do.

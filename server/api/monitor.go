@@ -9,10 +9,10 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"rowback/server/webhooks"
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/server/webhooks"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // monitorIn has the thresholds of what is noteworthy.

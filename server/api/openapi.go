@@ -8,9 +8,9 @@ import (
 	"regexp"
 	"strings"
 
-	"rowback/server/access"
-	"rowback/server/calls"
-	"rowback/server/host"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/server/host"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/adaptor"

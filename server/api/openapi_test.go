@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/server/access"
+	"github.com/rowback/rowback/server/access"
 )
 
 // operation is a call as the document describes it.

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"net/http"
 
-	"rowback/server/calls"
-	"rowback/server/host"
-	"rowback/storage"
-	"rowback/storage/gating"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/gating"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // dryIn is what every write accepts.

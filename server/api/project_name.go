@@ -10,10 +10,10 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/access"
-	"rowback/server/accounts"
-	"rowback/server/host"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/accounts"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // projectField is the field of requests that names a project: by its number, or by the name that it has.

@@ -11,12 +11,12 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/access"
-	"rowback/server/accounts"
-	"rowback/server/audit"
-	"rowback/server/host"
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/accounts"
+	"github.com/rowback/rowback/server/audit"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // projectView is a project as the caller sees it.

@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"time"
 
-	"rowback/server/access"
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // proposalView is a proposal as clients see it.

@@ -10,14 +10,14 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/access"
-	"rowback/server/audit"
-	"rowback/server/calls"
-	"rowback/server/host"
-	"rowback/server/permit"
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/audit"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/server/permit"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // proposals is the path of the proposals to merge into a dataset.

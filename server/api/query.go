@@ -9,10 +9,10 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/query"
-	"rowback/server/audit"
-	"rowback/server/host"
-	"rowback/storage/output"
+	"github.com/rowback/rowback/query"
+	"github.com/rowback/rowback/server/audit"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/storage/output"
 )
 
 // queryIn is a statement in a JSON body. format may come in the URL, the body or Accept, in this order of precedence.

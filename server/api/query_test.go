@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 func TestAStatementMayTakeWhatIsAskedForAndNoMoreThanTheServerAllows(t *testing.T) {

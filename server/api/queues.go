@@ -3,8 +3,8 @@ package api
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"rowback/storage"
-	"rowback/storage/fair"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/fair"
 )
 
 // queueMetrics are the places that users share: of statements and conditions, of conditions of commits, and of

@@ -3,9 +3,9 @@ package api
 import (
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/accounts"
-	"rowback/server/audit"
-	"rowback/storage"
+	"github.com/rowback/rowback/server/accounts"
+	"github.com/rowback/rowback/server/audit"
+	"github.com/rowback/rowback/storage"
 )
 
 // quotaView is what a project may store, and what it does.

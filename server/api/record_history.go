@@ -6,7 +6,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/storage"
+	"github.com/rowback/rowback/storage"
 )
 
 // recordHistoryIn selects a page of the history of one record.

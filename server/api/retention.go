@@ -1,6 +1,6 @@
 package api
 
-import "rowback/storage/catalog"
+import "github.com/rowback/rowback/storage/catalog"
 
 // retention is which states of a dataset vacuum keeps, as requests and answers have it.
 type retention struct {

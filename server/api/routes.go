@@ -3,10 +3,10 @@ package api
 import (
 	"slices"
 
-	"rowback/compare"
-	"rowback/server/access"
-	"rowback/server/audit"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/compare"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/audit"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Media types of records, in bodies and answers.

@@ -1,8 +1,8 @@
 package api
 
 import (
-	"rowback/server/access"
-	"rowback/server/host"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/host"
 )
 
 // accessRoutes returns the routes about users, tokens and projects.

@@ -8,10 +8,10 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"rowback/server/access"
-	"rowback/server/calls"
-	"rowback/storage"
-	"rowback/storage/backup"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/backup"
 )
 
 // storeBackupView is a backup of the store, or of a dataset with its forks, in the server's own place for backups.

@@ -7,10 +7,10 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/host"
-	"rowback/storage/fault"
-	"rowback/storage/intake"
-	"rowback/storage/output"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/output"
 )
 
 // extensions are those of the files with a result in each format. .arrows is the registered extension of Arrow streams;

@@ -7,9 +7,9 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/calls"
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // createTagIn is the request to name a state with a tag. The ref is resolved at once: a tag of head stays where head

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 
-	"rowback/storage"
+	"github.com/rowback/rowback/storage"
 )
 
 // texts are the descriptions of the OpenAPI document that are too long for a tag, or that several fields share: a tag

@@ -12,7 +12,7 @@ import (
 	"github.com/agnivade/levenshtein"
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // Unknown names are refused: a request with a misspelled expected_head or dry_run would otherwise do something that its

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 func TestAnUnknownNameIsRefusedWithTheMostSimilarOne(t *testing.T) {

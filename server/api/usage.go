@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"rowback/storage"
+	"github.com/rowback/rowback/storage"
 )
 
 // usage are the metrics of what was committed, and of the data directory and its disk.

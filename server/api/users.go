@@ -14,12 +14,12 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/access"
-	"rowback/server/accounts"
-	"rowback/server/audit"
-	"rowback/server/host"
-	"rowback/server/permit"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/accounts"
+	"github.com/rowback/rowback/server/audit"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/server/permit"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // grant is a role in a project.

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"rowback/server/host"
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 func TestTheDensestSpanHasTheMostVersions(t *testing.T) {

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"time"
 
-	"rowback/server/calls"
-	"rowback/server/view"
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/server/view"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // commitView is a commit as clients see it.

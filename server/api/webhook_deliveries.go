@@ -8,7 +8,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/webhooks"
+	"github.com/rowback/rowback/server/webhooks"
 )
 
 // listDeliveriesIn selects a page of messages.

@@ -6,12 +6,12 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/access"
-	"rowback/server/audit"
-	"rowback/server/host"
-	"rowback/server/permit"
-	"rowback/server/webhooks"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/audit"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/server/permit"
+	"github.com/rowback/rowback/server/webhooks"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 const (

@@ -8,12 +8,12 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/access"
-	"rowback/server/host"
-	"rowback/server/settings"
-	"rowback/server/webhooks"
-	"rowback/storage"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/server/settings"
+	"github.com/rowback/rowback/server/webhooks"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // hooked is an application whose webhooks may send to 10.0.0.0/8. Nothing is sent.

@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"rowback/server/audit"
-	"rowback/server/settings"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/server/audit"
+	"github.com/rowback/rowback/server/settings"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // memory keeps a head, as settings.db does.

@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"errors"
 
-	"rowback/server/settings"
+	"github.com/rowback/rowback/server/settings"
 )
 
 // KeptIn returns the keeper of the head in the settings' database.

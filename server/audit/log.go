@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // Folder is the log's in the data directory.

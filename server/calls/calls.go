@@ -9,9 +9,9 @@ import (
 	"net/http"
 	"time"
 
-	"rowback/server/audit"
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/server/audit"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // Call is a request that changes something. T is the result in the domain. Tell has no effects: it may be called twice,

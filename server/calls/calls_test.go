@@ -13,12 +13,12 @@ import (
 	"testing"
 	"time"
 
-	"rowback/server/calls"
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
-	"rowback/storage/intake"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 func TestMain(m *testing.M) {

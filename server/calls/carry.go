@@ -3,12 +3,12 @@ package calls
 import (
 	"context"
 
-	"rowback/server/audit"
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/fair"
-	"rowback/storage/snapshot"
-	"rowback/storage/trace"
+	"github.com/rowback/rowback/server/audit"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fair"
+	"github.com/rowback/rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/trace"
 )
 
 // Carry returns a context for work that goes on after its request: on behalf of the same user, with what they may do,

@@ -4,8 +4,8 @@ import (
 	"context"
 	"log/slog"
 
-	"rowback/storage"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // Explain returns an error as clients may see it, and logs what they may not see, under the request's id. It is logged

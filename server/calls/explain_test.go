@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/server/calls"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // Whoever watches the log for errors must not be woken by what a client got wrong.

@@ -5,8 +5,8 @@ import (
 	"io"
 	"os"
 
-	"rowback/storage"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 // Upload is a body that came with a request: a file in staging, or in memory. Whoever has it removes it once, when its

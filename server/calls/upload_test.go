@@ -6,8 +6,8 @@ import (
 	"os"
 	"testing"
 
-	"rowback/server/calls"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 func TestAnUploadIsThereUntilItIsRemoved(t *testing.T) {

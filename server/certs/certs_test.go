@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"rowback/server/certs"
+	"github.com/rowback/rowback/server/certs"
 )
 
 // issue writes a certificate with a number, which its own key signs, and returns the paths.

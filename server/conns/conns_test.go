@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"rowback/server/conns"
+	"github.com/rowback/rowback/server/conns"
 )
 
 const refusal = "HTTP/1.1 503 Service Unavailable\r\n\r\n"

@@ -12,14 +12,14 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/calls"
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/fault"
-	"rowback/storage/intake"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // Status of a batch: its rows are being appended, were appended, or were refused because of the dataset or of the file.

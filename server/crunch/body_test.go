@@ -8,9 +8,9 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/host"
-	"rowback/storage"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // one is a face with one handler.

@@ -6,11 +6,11 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // maxCategories is how many different values a variable may have to become categorical. More values than that are text:

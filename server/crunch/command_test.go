@@ -5,12 +5,12 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/server/crunch/expression"
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/server/crunch/expression"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // surveyed is a state with a key, numbers, a categorical variable, a derived one, and one of a type that clients can't

@@ -15,11 +15,11 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/access"
-	"rowback/server/calls"
-	"rowback/server/host"
-	"rowback/server/permit"
-	"rowback/storage"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/server/permit"
+	"github.com/rowback/rowback/storage"
 )
 
 // Options configure the face.

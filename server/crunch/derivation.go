@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 
-	"rowback/server/crunch/expression"
-	"rowback/storage"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/server/crunch/expression"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // derivation is what a variable is derived by, as clients send it: an expression, or SQL in a string. Some clients send

@@ -8,7 +8,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/host"
+	"github.com/rowback/rowback/server/host"
 )
 
 // Kinds of documents.

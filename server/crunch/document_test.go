@@ -7,10 +7,10 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/access"
-	"rowback/server/host"
-	"rowback/storage/catalog"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 func TestADocumentHasOnlyThePartsThatItsKindHas(t *testing.T) {

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"rowback/storage"
-	"rowback/storage/fault"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // effectKeys are members of a body that ask for an effect. A request that does not know one refuses it: an answer of

@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/fault"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 func TestABodyThatAsksForAnEffectThatARequestDoesNotHaveIsRefused(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage"
+	"github.com/rowback/rowback/storage"
 )
 
 // typed makes a dataset of one record with a column of each type, named after the type in lower case.

@@ -6,10 +6,10 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/calls"
-	"rowback/server/crunch/expression"
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/server/crunch/expression"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // getExclusion shows the expression of the records that clients do not see; {} where they see all.

@@ -6,12 +6,12 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/access"
-	"rowback/server/calls"
-	"rowback/server/host"
-	"rowback/server/permit"
-	"rowback/storage"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/server/permit"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // listForks shows the forks of a dataset, without deleted ones.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // getKey shows the variables of a dataset's key, as clients know it: its pk.

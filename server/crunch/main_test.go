@@ -11,11 +11,11 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/access"
-	"rowback/server/facetest"
-	"rowback/server/host"
-	"rowback/storage"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/facetest"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // served is the application that the tests of handlers ask. Tests make datasets of their own.

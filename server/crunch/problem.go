@@ -7,7 +7,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // problem returns the answer to an error: the problem's fields, and message and description, which the clients show.

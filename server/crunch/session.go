@@ -8,7 +8,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/host"
+	"github.com/rowback/rowback/server/host"
 )
 
 // root is where clients start. It lists no more than the clients look up there.

@@ -15,13 +15,13 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/access"
-	"rowback/server/calls"
-	"rowback/server/host"
-	"rowback/server/permit"
-	"rowback/storage/fault"
-	"rowback/storage/intake"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/server/permit"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // How many uploaded sources are kept, and for how long. They do not survive a restart.

@@ -12,11 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"rowback/server/calls"
-	"rowback/server/host"
-	"rowback/storage"
-	"rowback/storage/fault"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 // kept puts a source with a file, and returns it.

@@ -9,13 +9,13 @@ import (
 	"slices"
 	"strings"
 
-	"rowback/server/calls"
-	"rowback/server/crunch/expression"
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/server/crunch/expression"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // assignment is what a column becomes.

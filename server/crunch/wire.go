@@ -10,9 +10,9 @@ import (
 	"strconv"
 	"strings"
 
-	"rowback/storage"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // Types of variables, in the clients' terms.

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage"
-	"rowback/storage/schema"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 func TestValuesGoThroughTheWireAndBack(t *testing.T) {

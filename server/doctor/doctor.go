@@ -12,9 +12,9 @@ import (
 	"io/fs"
 	"time"
 
-	"rowback/server/settings"
-	"rowback/storage/catalog"
-	"rowback/storage/datadir"
+	"github.com/rowback/rowback/server/settings"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/datadir"
 )
 
 // Status is how a check went.

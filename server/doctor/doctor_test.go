@@ -17,9 +17,9 @@ import (
 	"testing"
 	"time"
 
-	"rowback/server/doctor"
-	"rowback/storage/catalog"
-	"rowback/storage/datadir"
+	"github.com/rowback/rowback/server/doctor"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/datadir"
 )
 
 var now = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)

@@ -14,8 +14,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/storage"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 // Main is a package's TestMain: it runs the tests once serve has put the face on top of an empty store. Uploads are

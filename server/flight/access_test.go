@@ -11,8 +11,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 
-	"rowback/server/access"
-	"rowback/server/flight"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/flight"
 )
 
 const one = "SELECT 1 AS one"

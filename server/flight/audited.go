@@ -8,8 +8,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"rowback/server/audit"
-	"rowback/server/conns"
+	"github.com/rowback/rowback/server/audit"
+	"github.com/rowback/rowback/server/conns"
 )
 
 // auditedAs are the methods whose calls are recorded, and as what; of the others, refused ones are.

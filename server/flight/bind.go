@@ -10,8 +10,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/arrow/util"
 
-	"rowback/storage/duck"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // The most that may be bound to one statement: rows, and bytes as Arrow.

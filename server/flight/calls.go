@@ -21,11 +21,11 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow/flight"
 
-	"rowback/server/access"
-	"rowback/server/audit"
-	"rowback/server/permit"
-	"rowback/server/rates"
-	"rowback/storage/fair"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/audit"
+	"github.com/rowback/rowback/server/permit"
+	"github.com/rowback/rowback/server/rates"
+	"github.com/rowback/rowback/storage/fair"
 )
 
 // caller is who makes a call.

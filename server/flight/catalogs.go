@@ -11,7 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql/schema_ref"
 
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // list is an answer of one small batch.

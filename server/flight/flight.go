@@ -21,12 +21,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 
-	"rowback/server/access"
-	"rowback/server/audit"
-	"rowback/server/calls"
-	"rowback/server/rates"
-	"rowback/server/traces"
-	"rowback/storage"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/audit"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/server/rates"
+	"github.com/rowback/rowback/server/traces"
+	"github.com/rowback/rowback/storage"
 )
 
 // Options configure the face.

@@ -15,9 +15,9 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/types/known/emptypb"
 
-	"rowback/server/access"
-	"rowback/server/conns"
-	"rowback/server/flight"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/conns"
+	"github.com/rowback/rowback/server/flight"
 )
 
 // pooled starts a face behind a pool of connections.

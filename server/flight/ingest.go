@@ -10,14 +10,14 @@ import (
 	gen "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
 	"google.golang.org/protobuf/proto"
 
-	"rowback/server/access"
-	"rowback/server/audit"
-	"rowback/server/permit"
-	"rowback/server/view"
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/audit"
+	"github.com/rowback/rowback/server/permit"
+	"github.com/rowback/rowback/server/view"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // ingestion is a request for a bulk ingest.

@@ -16,9 +16,9 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"google.golang.org/protobuf/proto"
 
-	"rowback/query"
-	"rowback/storage"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/query"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // CreatePreparedStatement describes a statement and keeps it.

@@ -12,8 +12,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 	"google.golang.org/grpc/codes"
 
-	"rowback/server/flight"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/server/flight"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // bound prepares a statement, binds rows to it, and runs it.

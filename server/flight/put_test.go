@@ -17,9 +17,9 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"google.golang.org/grpc/codes"
 
-	"rowback/server/calls"
-	"rowback/server/flight"
-	"rowback/server/view"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/server/flight"
+	"github.com/rowback/rowback/server/view"
 )
 
 // people are the records that the tests send.

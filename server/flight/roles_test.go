@@ -11,8 +11,8 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"rowback/server/access"
-	"rowback/server/flight"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/flight"
 )
 
 // directory has users by the hashes of their tokens.

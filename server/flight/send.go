@@ -11,10 +11,10 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
-	"rowback/query"
-	"rowback/server/audit"
-	"rowback/storage/fair"
-	"rowback/storage/output"
+	"github.com/rowback/rowback/query"
+	"github.com/rowback/rowback/server/audit"
+	"github.com/rowback/rowback/storage/fair"
+	"github.com/rowback/rowback/storage/output"
 )
 
 // truncated is the trailer that says whether a result ends before all of it was sent: no, or bytes.

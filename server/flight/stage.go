@@ -11,11 +11,11 @@ import (
 	"hash"
 	"io"
 
-	"rowback/server/calls"
-	"rowback/server/view"
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/server/view"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 // run stages the records of a stream and makes the change with them: exactly once, if the call has an idempotency-key.

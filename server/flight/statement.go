@@ -10,7 +10,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 
-	"rowback/query"
+	"github.com/rowback/rowback/query"
 )
 
 // ticket fetches a statement's result. Its names mean what they meant when it was issued, so that the

@@ -8,9 +8,9 @@ import (
 
 	"google.golang.org/grpc/codes"
 
-	"rowback/server/calls"
-	"rowback/server/flight"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/server/flight"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 func TestStatements(t *testing.T) {

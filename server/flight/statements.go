@@ -5,9 +5,9 @@ import (
 	"sync"
 	"time"
 
-	"rowback/query"
-	"rowback/storage/duck"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/query"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // How many prepared statements are kept, overall and for one user, and how long an unused one is kept. If there

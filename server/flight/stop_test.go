@@ -7,7 +7,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
-	"rowback/server/flight"
+	"github.com/rowback/rowback/server/flight"
 )
 
 func TestStoppingEndsWhatIsStillOpenWhenItsTimeIsOver(t *testing.T) {

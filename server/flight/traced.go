@@ -7,7 +7,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/tap"
 
-	"rowback/storage/trace"
+	"github.com/rowback/rowback/storage/trace"
 )
 
 // traced begins the span of a call.

@@ -12,7 +12,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
-	"rowback/storage/duck"
+	"github.com/rowback/rowback/storage/duck"
 )
 
 // maxDigits is the most digits of a DuckDB decimal.

@@ -9,9 +9,9 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/audit"
-	"rowback/server/conns"
-	"rowback/storage"
+	"github.com/rowback/rowback/server/audit"
+	"github.com/rowback/rowback/server/conns"
+	"github.com/rowback/rowback/storage"
 )
 
 // auditedAs are the kinds of the requests that are recorded other than as what their methods say: GET is not recorded

@@ -16,8 +16,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/audit"
-	"rowback/server/host"
+	"github.com/rowback/rowback/server/audit"
+	"github.com/rowback/rowback/server/host"
 )
 
 // counted is a face with a write and a read, and counts how often each is done.

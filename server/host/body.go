@@ -14,9 +14,9 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/klauspost/compress/zstd"
 
-	"rowback/server/conns"
-	"rowback/storage"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/server/conns"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // bodyStream is a request's body as it arrives. fasthttp ends it the same way whether the client finished or

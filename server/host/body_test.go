@@ -15,8 +15,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/klauspost/compress/zstd"
 
-	"rowback/server/calls"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // posted is a face with one handler for whatever is posted.

@@ -11,8 +11,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
-	"rowback/server/access"
-	"rowback/server/conns"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/conns"
 )
 
 // guard wraps everything that answers a request, including the router: a panic becomes an error of that one request,

@@ -15,11 +15,11 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/access"
-	"rowback/server/api"
-	"rowback/server/conns"
-	"rowback/server/host"
-	"rowback/storage"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/api"
+	"github.com/rowback/rowback/server/conns"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/storage"
 )
 
 // crashing is a face that has bugs of every kind.

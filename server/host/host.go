@@ -20,11 +20,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"rowback/server/access"
-	"rowback/server/audit"
-	"rowback/server/calls"
-	"rowback/server/rates"
-	"rowback/server/traces"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/audit"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/server/rates"
+	"github.com/rowback/rowback/server/traces"
 )
 
 // Options configure a host. The zero value works: no tokens, no limits on pages, the default limits on requests.

@@ -8,8 +8,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/access"
-	"rowback/storage/fair"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/storage/fair"
 )
 
 // tokenCookie is a cookie that identifies the user, as the Authorization header does.

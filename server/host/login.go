@@ -7,7 +7,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/access"
+	"github.com/rowback/rowback/server/access"
 )
 
 // LoginCallback is where an identity provider sends browsers back to. That is a request from another site's page, which

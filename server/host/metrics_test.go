@@ -9,7 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"rowback/server/host"
+	"github.com/rowback/rowback/server/host"
 )
 
 // failing is a collector that has no figure.

@@ -8,8 +8,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/calls"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // statuses maps the kinds of errors to HTTP. Corrupt is 409: the request conflicts with what is stored, and repeating

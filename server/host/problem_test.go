@@ -14,7 +14,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 func TestEveryKindOfErrorHasAStatus(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/rates"
+	"github.com/rowback/rowback/server/rates"
 )
 
 // unlimited are the paths that supervisors and monitoring ask for.

@@ -10,9 +10,9 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"rowback/server/audit"
-	"rowback/server/calls"
-	"rowback/storage/trace"
+	"github.com/rowback/rowback/server/audit"
+	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/storage/trace"
 )
 
 // Keys of the values kept in a request's context.

@@ -11,9 +11,9 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
-	"rowback/server/conns"
-	"rowback/storage/fair"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/server/conns"
+	"github.com/rowback/rowback/storage/fair"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // truncated is the header that says whether an answer ends before its result does: no, limit or bytes. Answers that are

@@ -7,7 +7,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
-	"rowback/server/conns"
+	"github.com/rowback/rowback/server/conns"
 )
 
 // sendUntilEnd answers an HTTP/1.0 client, which does not support chunks: the body ends with the connection. A body

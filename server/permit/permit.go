@@ -8,9 +8,9 @@ package permit
 import (
 	"context"
 
-	"rowback/server/access"
-	"rowback/storage"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // permit is what a caller may do in a request that needs a role.

@@ -5,8 +5,8 @@ import (
 	"context"
 	"database/sql"
 
-	"rowback/server/settings"
-	"rowback/storage"
+	"github.com/rowback/rowback/server/settings"
+	"github.com/rowback/rowback/storage"
 )
 
 // Quotas are the quotas of a store's projects.

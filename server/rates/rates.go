@@ -13,8 +13,8 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"rowback/server/access"
-	"rowback/server/conns"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/conns"
 )
 
 // window is how many seconds of the rate may be used at once.

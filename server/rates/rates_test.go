@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"rowback/server/access"
+	"github.com/rowback/rowback/server/access"
 )
 
 func TestABucketHoldsTenSecondsAndFillsAtTheRate(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"rowback/server/settings"
+	"github.com/rowback/rowback/server/settings"
 )
 
 // What a transaction wrote is there after the next start, and what it did not complete is not.

@@ -13,7 +13,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 
-	"rowback/server/access"
+	"github.com/rowback/rowback/server/access"
 )
 
 // LoginLasts is how long someone may take to log in at the provider.

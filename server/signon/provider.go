@@ -13,7 +13,7 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 
-	"rowback/server/access"
+	"github.com/rowback/rowback/server/access"
 )
 
 // discovery is what the provider has said of itself.

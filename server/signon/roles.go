@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"rowback/server/access"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // GroupRole is the role that a group of the provider's has in a project.

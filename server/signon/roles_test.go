@@ -4,7 +4,7 @@ import (
 	"errors"
 	"testing"
 
-	"rowback/server/access"
+	"github.com/rowback/rowback/server/access"
 )
 
 // Sessions outlive a restart with another provider. What the one before said of groups does not count then.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 
-	"rowback/server/access"
+	"github.com/rowback/rowback/server/access"
 )
 
 // refusef returns the refusal of what a provider has signed, as a sentence.

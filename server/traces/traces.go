@@ -22,7 +22,7 @@ import (
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	api "go.opentelemetry.io/otel/trace"
 
-	"rowback/storage/trace"
+	"github.com/rowback/rowback/storage/trace"
 )
 
 // Traces are the traces of a server. A nil one traces nothing.

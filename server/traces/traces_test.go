@@ -14,8 +14,8 @@ import (
 	v1 "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
-	"rowback/server/traces"
-	"rowback/storage/trace"
+	"github.com/rowback/rowback/server/traces"
+	"github.com/rowback/rowback/storage/trace"
 )
 
 // received is a collector that keeps what it is sent.

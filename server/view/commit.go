@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"time"
 
-	"rowback/storage/catalog"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Commit is a commit as clients see it.

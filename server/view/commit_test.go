@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 func TestACommitNamesOtherCommitsOrNone(t *testing.T) {

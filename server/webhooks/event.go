@@ -7,8 +7,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // Kind is what an event is about: the type of its message.

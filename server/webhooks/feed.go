@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // Signal has the names of datasets that something was recorded of. Changed costs a commit nothing but a short lock.

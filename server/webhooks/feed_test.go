@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"rowback/storage"
+	"github.com/rowback/rowback/storage"
 )
 
 // kindsOf are the types of messages, in order.

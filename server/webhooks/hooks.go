@@ -26,8 +26,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"rowback/server/settings"
-	"rowback/storage"
+	"github.com/rowback/rowback/server/settings"
+	"github.com/rowback/rowback/storage"
 )
 
 // Options configure webhooks. The zero value of each but Store and DB works.

@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"time"
 
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // Refusals.

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"maps"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // round is one time of looking for events. It writes as it goes, in transactions of a bounded size.

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // states counts the messages to a webhook by what became of them.

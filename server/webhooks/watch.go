@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"rowback/storage"
+	"github.com/rowback/rowback/storage"
 )
 
 // Finding is something noteworthy that the monitor has found about a dataset.

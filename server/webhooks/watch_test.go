@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"rowback/storage"
+	"github.com/rowback/rowback/storage"
 )
 
 // told returns the messages of a kind to a webhook.

@@ -20,10 +20,10 @@ import (
 	"testing"
 	"time"
 
-	"rowback/server/settings"
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/server/settings"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 func TestMain(m *testing.M) {

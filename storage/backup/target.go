@@ -17,8 +17,8 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"rowback/storage/blob"
-	"rowback/storage/seal"
+	"github.com/rowback/rowback/storage/blob"
+	"github.com/rowback/rowback/storage/seal"
 )
 
 // Target is a directory of backups of one store.

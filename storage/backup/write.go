@@ -14,8 +14,8 @@ import (
 	"slices"
 	"strings"
 
-	"rowback/storage/blob"
-	"rowback/storage/seal"
+	"github.com/rowback/rowback/storage/blob"
+	"github.com/rowback/rowback/storage/seal"
 )
 
 // Writer writes a backup to a locked target.

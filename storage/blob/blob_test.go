@@ -12,7 +12,7 @@ import (
 	"sync"
 	"testing"
 
-	"rowback/storage/blob"
+	"github.com/rowback/rowback/storage/blob"
 )
 
 // store is what every store of objects does, as Conformance requires.

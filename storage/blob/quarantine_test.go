@@ -8,7 +8,7 @@ import (
 	"slices"
 	"testing"
 
-	"rowback/storage/blob"
+	"github.com/rowback/rowback/storage/blob"
 )
 
 // Objects moved to quarantine leave their place, keep their bytes, and never replace what is there.

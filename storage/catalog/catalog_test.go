@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // fixture is an open catalog with a dataset "d" in project 1.

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Mode is what kind of change a commit is (design, section 2).

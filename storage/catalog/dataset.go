@@ -10,7 +10,7 @@ import (
 	"errors"
 	"time"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Dataset is a dataset's row. Head is its newest commit, 0 before the first. SchemaID and PropertiesID are those it was

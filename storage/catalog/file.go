@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // File is one immutable Parquet file.

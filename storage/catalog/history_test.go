@@ -8,7 +8,7 @@ import (
 	"slices"
 	"testing"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // live is a plain model of entries: for each commit, the files that are live after it.

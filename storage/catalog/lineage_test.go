@@ -8,7 +8,7 @@ import (
 	"slices"
 	"testing"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // copying is a plain model of a dataset: a fork starts with copies of all that its upstream had.

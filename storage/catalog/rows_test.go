@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // odd is a text with everything that a client may write.

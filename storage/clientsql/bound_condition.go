@@ -3,9 +3,9 @@ package clientsql
 import (
 	"context"
 
-	"rowback/storage/duck"
-	"rowback/storage/fault"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // BindCondition reads a condition over the columns of s that is to be kept. It returns it with references in place of

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage/duck"
-	"rowback/storage/fault"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // sandbox opens one that can read nothing.

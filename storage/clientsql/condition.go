@@ -4,9 +4,9 @@ import (
 	"context"
 	"strings"
 
-	"rowback/storage/duck"
-	"rowback/storage/fault"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // CheckCondition returns an error unless a client's text is one SQL condition on the view "records".

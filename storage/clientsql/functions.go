@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"rowback/storage/duck"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // functionList has a paragraph with the names of functions that compute and one with the others, each after a sentence.

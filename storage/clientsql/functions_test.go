@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"rowback/storage/duck"
+	"github.com/rowback/rowback/storage/duck"
 )
 
 // Every function of this version of DuckDB is classified: an upgrade with new functions fails here until they are in

@@ -3,7 +3,7 @@ package clientsql
 import (
 	"slices"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Passed is which columns of its only table a statement returns as they are.

@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"rowback/storage/duck"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // Refusal is the error for refused SQL, with the position in its text.

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"sync"
 
-	"rowback/storage/duck"
-	"rowback/storage/fair"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fair"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // How many statements of clients run at once, for reading and for commits. They share a part of the memory. Others wait

@@ -4,7 +4,7 @@ import (
 	"maps"
 	"regexp"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // How large a statement may be. DuckDB's work on a statement before it runs grows without bound: it doubles with each

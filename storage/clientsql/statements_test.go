@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage/duck"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // Where names are in a statement is counted in bytes of its text, whatever comes before them; and what a name refers to

@@ -3,7 +3,7 @@ package clientsql
 import (
 	"testing"
 
-	"rowback/storage/duck"
+	"github.com/rowback/rowback/storage/duck"
 )
 
 // Tables with many columns are read by as many threads as there is memory for, and by at least one.

@@ -6,7 +6,7 @@ import (
 	"maps"
 	"slices"
 
-	"rowback/storage/duck"
+	"github.com/rowback/rowback/storage/duck"
 )
 
 // node is a part of a statement as DuckDB's parser returns it: a query, a table, an expression. It has the properties

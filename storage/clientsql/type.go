@@ -4,9 +4,9 @@ import (
 	"context"
 	"strings"
 
-	"rowback/storage/duck"
-	"rowback/storage/fault"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // ParseType parses a client's type, in any form that DuckDB accepts, and returns the type in which it is stored.

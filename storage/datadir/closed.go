@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"rowback/storage/blob"
+	"github.com/rowback/rowback/storage/blob"
 )
 
 // Closed is closed.json: what a store's directory looked like when the store was closed in order, with the catalog up

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"rowback/storage/datadir"
+	"github.com/rowback/rowback/storage/datadir"
 )
 
 // directory makes a directory with the given files; names that end in a slash are directories.

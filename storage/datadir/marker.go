@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"rowback/storage/blob"
+	"github.com/rowback/rowback/storage/blob"
 )
 
 // Marker is store.json. It says that a directory is a store, which one, and in which format.

@@ -12,8 +12,8 @@ import (
 	"slices"
 	"strings"
 
-	"rowback/storage/duck"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Spec describes a file to be written.

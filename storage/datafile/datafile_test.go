@@ -7,10 +7,10 @@ import (
 	"path/filepath"
 	"testing"
 
-	"rowback/storage/datafile"
-	"rowback/storage/duck"
-	"rowback/storage/duck/ducktest"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/datafile"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/duck/ducktest"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // values has a value at the limits of every type that a column can have, with nulls at each level.

@@ -10,7 +10,7 @@ import (
 	"os"
 	"strconv"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Footer is the identity of a file written by this package, as its footer has it.

@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"rowback/storage/datafile"
-	"rowback/storage/duck"
-	"rowback/storage/duck/ducktest"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/datafile"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/duck/ducktest"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // A footer that is damaged in any way reads as an error or as another identity, in little time and memory: it never

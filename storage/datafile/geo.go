@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // GeoParquet (version 1) is a key of a file's metadata, geo, which says which columns are geometries: binaries in

@@ -8,7 +8,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Parquet also has types of geometries, GEOMETRY and GEOGRAPHY, whose values are binaries in well-known binary. DuckDB

@@ -5,10 +5,10 @@ import (
 	"path/filepath"
 	"testing"
 
-	"rowback/storage/datafile"
-	"rowback/storage/duck"
-	"rowback/storage/duck/ducktest"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/datafile"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/duck/ducktest"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Files with some of the columns each, joined, equal the file with all of them, to DuckDB and in their footers. The

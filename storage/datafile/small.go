@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/parquet-go/parquet-go"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Encode returns the bytes of a file with the rows of a batch, whose columns must be those that Copy requires of a

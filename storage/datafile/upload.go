@@ -9,8 +9,8 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 
-	"rowback/storage/gate"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/gate"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // UploadFile is what the footer of an uploaded Parquet file says of it.

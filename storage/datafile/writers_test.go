@@ -16,10 +16,10 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
-	"rowback/storage/datafile"
-	"rowback/storage/duck"
-	"rowback/storage/duck/ducktest"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/datafile"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/duck/ducktest"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // randomType returns a type that a column can have, nested up to depth times.

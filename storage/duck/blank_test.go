@@ -8,7 +8,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
-	"rowback/storage/duck/ducktest"
+	"github.com/rowback/rowback/storage/duck/ducktest"
 )
 
 // A process that served other statements still has their values in its memory. The places of nulls do not show them.

@@ -10,8 +10,8 @@ import (
 	"sync"
 	"testing"
 
-	"rowback/storage/duck"
-	"rowback/storage/duck/ducktest"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/duck/ducktest"
 )
 
 // numbered writes a file of so many rows, in several row groups, and one with some of their positions. It returns the

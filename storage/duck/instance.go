@@ -11,7 +11,7 @@ import (
 
 	"github.com/duckdb/duckdb-go/v2"
 
-	"rowback/storage/duck/displaced"
+	"github.com/rowback/rowback/storage/duck/displaced"
 )
 
 // connector is an instance with the functions that this package adds. sql.DB closes it with itself.

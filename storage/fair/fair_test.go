@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"rowback/storage/fair"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/fair"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // as is the context of a user's work.

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // Keys of the values in a context.

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"rowback/storage/filecache"
+	"github.com/rowback/rowback/storage/filecache"
 )
 
 // maker fills files with their keys, and counts them.

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Type returns why no value of a type can be stored, as the end of a sentence whose subject is the column; "" if values

@@ -10,8 +10,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
-	"rowback/storage/gate"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/gate"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 func TestTypes(t *testing.T) {

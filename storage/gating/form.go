@@ -10,8 +10,8 @@ import (
 	"strconv"
 	"strings"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // How large gates may be.

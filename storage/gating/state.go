@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"strings"
 
-	"rowback/storage/catalog"
-	"rowback/storage/fault"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // Gates on a state as a whole, which is known from what is kept with its files: most read no records.

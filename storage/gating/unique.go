@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"strings"
 
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // checkUnique checks that no record that the change brings shares its values in the columns with another. Nulls are not

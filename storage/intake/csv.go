@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"strings"
 
-	"rowback/storage/duck"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // csvRecords are read as text: the types of columns are found, and their values checked, by SQL on that text. DuckDB's

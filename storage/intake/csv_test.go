@@ -10,9 +10,9 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
-	"rowback/storage/duck"
-	"rowback/storage/duck/ducktest"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/duck/ducktest"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // table returns all records of an upload as text, one line each, or the error as the client sees it.

@@ -8,8 +8,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
-	"rowback/storage/duck"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Small uploads whose columns have plain types, whose values are the same in DuckDB and in Arrow, take a shortcut: the

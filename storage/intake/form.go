@@ -3,7 +3,7 @@ package intake
 import (
 	"context"
 
-	"rowback/storage/duck"
+	"github.com/rowback/rowback/storage/duck"
 )
 
 // checkForm refuses formats that DuckDB does not understand, which it says itself.

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"rowback/storage/datafile"
-	"rowback/storage/duck"
+	"github.com/rowback/rowback/storage/datafile"
+	"github.com/rowback/rowback/storage/duck"
 )
 
 // DuckDB cuts off the nanoseconds of timestamps in INT96, and has a type of its own for geometries. Files with these

@@ -17,8 +17,8 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
-	"rowback/storage/duck"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Format is the file format of an upload.

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Whole numbers that a column's type has are offered in that type, so that no statement converts them. Others are

@@ -14,9 +14,9 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
-	"rowback/storage/duck"
-	"rowback/storage/duck/ducktest"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/duck/ducktest"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // randomValue returns the text of a JSON value of some kind, nested up to depth times.

@@ -12,9 +12,9 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
-	"rowback/storage/duck"
-	"rowback/storage/duck/ducktest"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/duck/ducktest"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // parquetUpload returns an upload of the rows of a query.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // The types that are chosen for what JSON records have at one place.

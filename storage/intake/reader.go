@@ -6,8 +6,8 @@ import (
 	"encoding/gob"
 	"errors"
 
-	"rowback/storage/duck"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // A reader process decodes uploads in place of the server: a client's bytes that crash a decoder end only that process.

@@ -6,8 +6,8 @@ import (
 	"encoding/gob"
 	"errors"
 
-	"rowback/storage/duck"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // remote are records in a reader process. Their relation is valid on the connection to that process only.

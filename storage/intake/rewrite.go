@@ -7,7 +7,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
-	"rowback/storage/duck"
+	"github.com/rowback/rowback/storage/duck"
 )
 
 // Rewrite makes a reader process decode a small Arrow stream from a client and encode it again, so that it is safe to

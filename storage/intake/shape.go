@@ -10,8 +10,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"rowback/storage/gate"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/gate"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // shape is what has been seen at one place in JSON records: enough to choose its type.

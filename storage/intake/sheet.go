@@ -15,9 +15,9 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
-	"rowback/storage/duck"
-	"rowback/storage/intake/workbook"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/intake/workbook"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // sheetRecords are the rows of one sheet of a workbook. The sheet is read once, into an Arrow stream of text, while it

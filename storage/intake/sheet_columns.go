@@ -3,8 +3,8 @@ package intake
 import (
 	"fmt"
 
-	"rowback/storage/intake/workbook"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/intake/workbook"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // records returns what was read as records. Columns that have neither a name nor a value are not columns.

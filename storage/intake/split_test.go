@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"rowback/storage/duck"
-	"rowback/storage/duck/ducktest"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/duck/ducktest"
 )
 
 // wideText returns a CSV with many columns and all kinds of quoted fields. Sometimes it is malformed.

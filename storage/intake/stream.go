@@ -7,7 +7,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
-	"rowback/storage/duck"
+	"github.com/rowback/rowback/storage/duck"
 )
 
 // view is the name of the view through which a connection reads an Arrow stream.

@@ -7,7 +7,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
-	"rowback/storage/gate"
+	"github.com/rowback/rowback/storage/gate"
 )
 
 // trouble describes what is wrong with the type of a field or of a part of it, or returns "": names of fields that

@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/parquet-go/parquet-go"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // arrowTypes are the Arrow types of columns, as DuckDB has them, but for decimals.

@@ -14,8 +14,8 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
-	"rowback/storage/datafile"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/datafile"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Column is a column of a file: the name and the type that it has there.

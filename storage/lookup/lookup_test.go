@@ -14,10 +14,10 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
-	"rowback/storage/datafile"
-	"rowback/storage/duck"
-	"rowback/storage/duck/ducktest"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/datafile"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/duck/ducktest"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // keyTypes are types of keys, with an expression of the i-th value, distinct and in no order.

@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/parquet-go/parquet-go"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Text returns the text of a value, which is not null, of a column of type t, that DuckDB casts to exactly that value;

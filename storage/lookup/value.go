@@ -13,7 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/parquet-go/parquet-go"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Value is a value of a key in its canonical form: the same for equal values, whatever type of their family they are

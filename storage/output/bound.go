@@ -5,7 +5,7 @@ import (
 	"io"
 	"math"
 
-	"rowback/storage/duck"
+	"github.com/rowback/rowback/storage/duck"
 )
 
 // Cut is why a result ends early.

@@ -9,8 +9,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
-	"rowback/storage/datafile"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/datafile"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // The extensions of columns (schema.Extension) are in the schema of a result in Arrow: with each field, and, for

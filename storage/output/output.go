@@ -18,10 +18,10 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow/array"
 
-	"rowback/storage/datafile"
-	"rowback/storage/duck"
-	"rowback/storage/intake"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/datafile"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Query is a statement and the columns of its result.

@@ -7,8 +7,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
-	"rowback/storage/duck"
-	"rowback/storage/intake"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/intake"
 )
 
 // Stream is the result of a query as Arrow, in the batches of a duck.Reader or parts of them, while it is being

@@ -7,7 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // DuckDB's type JSON takes text that is not JSON: NaN and infinities, and commas before a closing bracket. What is

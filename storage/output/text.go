@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"rowback/storage/duck"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // plain reports whether to_json needs no help with values of a type.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // people is keyed by id, and initial and greeting are derived from name.

@@ -5,7 +5,7 @@ import (
 	"reflect"
 	"testing"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 func mustParse(t *testing.T, text string) schema.Type {

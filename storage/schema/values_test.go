@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // span is the values of a numeric type: those between two numbers that have at most some digits after the point.

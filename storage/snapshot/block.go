@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"sync"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // The files of a state are looked through in blocks: runs of files whose ids have all but the last ten bits in common.

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"testing"
 
-	"rowback/storage/catalog"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // scoredFile is a file with statistics, of a random number of rows.

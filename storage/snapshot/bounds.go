@@ -6,8 +6,8 @@ import (
 	"math/big"
 	"strconv"
 
-	"rowback/storage/catalog"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // KeyOrder is how the least and greatest keys of files are stored and compared, so that files that can't hold a key are

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"slices"
 
-	"rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // A compacted file holds the rows of several files, its sources, each with the place where it lies (_file, _pos). It

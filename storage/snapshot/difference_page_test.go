@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage/fault"
-	"rowback/storage/intake"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // selected returns the lines of a part of a difference.

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"rowback/storage/duck"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Listing is a difference record by record. Its statement reads temporary tables, which Prepare makes: one for each

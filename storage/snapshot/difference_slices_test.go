@@ -13,11 +13,11 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
-	"rowback/storage"
-	"rowback/storage/catalog"
-	"rowback/storage/intake"
-	"rowback/storage/output"
-	"rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/output"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 func TestMain(m *testing.M) {

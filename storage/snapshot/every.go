@@ -3,7 +3,7 @@ package snapshot
 import (
 	"strings"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // EveryRecord returns the SQL of all rows of the data files as the state sees records (PlacedTable), whether they are

@@ -3,9 +3,9 @@ package snapshot
 import (
 	"maps"
 
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // A rollback file has a row as it was seen when it was displaced: without the columns that had been dropped by then,

@@ -11,10 +11,10 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/duck/ducktest"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/duck/ducktest"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // A file is measured in SQL or, if it is small, in Arrow, with the same bounds, sums, counts of categories and

@@ -1,6 +1,6 @@
 package snapshot
 
-import "rowback/storage/schema"
+import "github.com/rowback/rowback/storage/schema"
 
 // Narrow returns the snapshot restricted to some columns and its key. It has the same rows.
 func (s *Snapshot) Narrow(columns []schema.Column) *Snapshot {

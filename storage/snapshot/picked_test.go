@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage/catalog"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Rows whose values are known are read from a statement, which has the values of its own columns and no others. Where

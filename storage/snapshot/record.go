@@ -5,9 +5,9 @@ import (
 	"strconv"
 	"strings"
 
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // RecordKey is the key of one record.

@@ -3,9 +3,9 @@ package snapshot
 import (
 	"context"
 
-	"rowback/storage/catalog"
-	"rowback/storage/duck"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 const sumEach = `SELECT CAST(c AS VARCHAR), count(v), fsum(v)

@@ -3,7 +3,7 @@ package snapshot
 import (
 	"slices"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // SliceColumns is the most columns that one statement reads. DuckDB's planning time is quadratic in the columns, and it

@@ -14,8 +14,8 @@ import (
 	"maps"
 	"slices"
 
-	"rowback/storage/catalog"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // State describes a dataset as of one commit, without its records.

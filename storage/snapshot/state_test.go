@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage/catalog"
-	"rowback/storage/duck/ducktest"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/duck/ducktest"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 func typed(t *testing.T, text string) schema.Type {

@@ -4,8 +4,8 @@ import (
 	"maps"
 	"slices"
 
-	"rowback/storage/catalog"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // What a state measures, its quality and its categories, are sums over its files. They are added up by blocks, so that

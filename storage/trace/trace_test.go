@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"rowback/storage/trace"
+	"github.com/rowback/rowback/storage/trace"
 )
 
 // noted is a span that notes what happens to it.

@@ -10,7 +10,7 @@ import (
 	"os"
 	"syscall"
 
-	"rowback/storage/datafile"
+	"github.com/rowback/rowback/storage/datafile"
 )
 
 // examine compares a file with its row in the catalog, every byte if whole, and returns the stamp of the file that it

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 
-	"rowback/storage/catalog"
-	"rowback/storage/datafile"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/datafile"
 )
 
 // Small is the size, in bytes, up to which a file is read in full when it is first opened.

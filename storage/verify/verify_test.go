@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"rowback/storage/catalog"
-	"rowback/storage/datafile"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/datafile"
 )
 
 // shelf is a directory of objects with a verifier, which counts the damage that it reports.

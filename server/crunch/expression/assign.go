@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"rowback/storage/fault"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // Values is what a column becomes in some records.

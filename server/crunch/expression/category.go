@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"strings"
 
-	"rowback/storage/duck"
-	"rowback/storage/fault"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // noData is the id of the category that stands for a missing value.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 var sexes = []schema.Category{

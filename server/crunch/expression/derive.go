@@ -3,9 +3,9 @@ package expression
 import (
 	"encoding/json"
 
-	"rowback/storage/duck"
-	"rowback/storage/fault"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // cases writes the values of a column, each where its condition is the first that holds. One value more than there are

@@ -8,9 +8,9 @@ import (
 	"regexp"
 	"strings"
 
-	"rowback/storage/duck"
-	"rowback/storage/fault"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // exactly writes a value that a column of a type is to hold, and refuses one that would have to become another: the

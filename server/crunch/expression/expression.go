@@ -11,8 +11,8 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"rowback/storage/fault"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // How large an expression may be.

@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/server/crunch/expression"
-	"rowback/storage/duck"
-	"rowback/storage/duck/ducktest"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/server/crunch/expression"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/duck/ducktest"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 func numeric(v float64) *float64 { return &v }

@@ -4,8 +4,8 @@ import (
 	"slices"
 	"testing"
 
-	"rowback/server/crunch/expression"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/server/crunch/expression"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // What is kept of an expression, whatever a client sent, is shown as one that reads the same, and refers to nothing but

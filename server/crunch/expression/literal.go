@@ -8,9 +8,9 @@ import (
 	"strconv"
 	"strings"
 
-	"rowback/storage/duck"
-	"rowback/storage/fault"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // listOf returns the items of a JSON list.

@@ -3,8 +3,8 @@ package expression
 import (
 	"strings"
 
-	"rowback/storage/duck"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // arithmetic writes an operator between numbers. What divides by zero is missing.

@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	"rowback/storage/fault"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // term is a part of an expression. Var is an alias where a client wrote it, and schema.ColumnName in what is kept.

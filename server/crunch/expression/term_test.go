@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"rowback/storage/fault"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 var people = schema.Schema{Columns: []schema.Column{

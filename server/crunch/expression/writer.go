@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"rowback/storage/duck"
-	"rowback/storage/schema"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // writer writes the SQL of terms.

@@ -59,7 +59,7 @@ var program = sync.OnceValues(func() (string, error) {
 	}
 	ends = append(ends, func() { os.RemoveAll(dir) })
 	path := filepath.Join(dir, "rowback")
-	if out, err := exec.Command("go", "build", "-tags", "duckdb_arrow", "-o", path, "rowback/server").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-tags", "duckdb_arrow", "-o", path, "github.com/rowback/rowback/server").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building the program: %w\n%s", err, out)
 	}
 	return path, nil

@@ -4,7 +4,7 @@ package ducktest
 import (
 	"testing"
 
-	"rowback/storage/duck"
+	"github.com/rowback/rowback/storage/duck"
 )
 
 // Conn opens a connection to an instance of its own, in this process, with one thread and little memory. Both are

@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/rowback/rowback/server/terminal"
+)
+
+// auditCmd lists entries of the audit log, or checks it.
+type auditCmd struct {
+	remote
+	formatFlag
+	After   int64  `help:"Only entries with a larger number." default:"0"`
+	User    string `help:"Only those of this user."`
+	Dataset string `help:"Only those about this dataset, by name or id."`
+	Limit   int    `help:"How many to list; 0: all." default:"50"`
+	Check   bool   `help:"Report whether entries are missing or were changed."`
+}
+
+// auditEntry is an entry as the command line shows it.
+type auditEntry struct {
+	Number  int64   `json:"number"`
+	Time    string  `json:"time"`
+	Kind    string  `json:"kind"`
+	Request string  `json:"request_id"`
+	Face    string  `json:"face"`
+	User    string  `json:"user_name"`
+	Token   string  `json:"token_id"`
+	Address string  `json:"address"`
+	Route   string  `json:"route"`
+	Project int64   `json:"project_id"`
+	Dataset string  `json:"dataset"`
+	ID      string  `json:"dataset_id"`
+	Commits []int64 `json:"commits"`
+	Status  int     `json:"status"`
+	Code    string  `json:"code"`
+	Times   int64   `json:"repeated"`
+	Detail  string  `json:"detail"`
+}
+
+// Run lists entries, or checks the log.
+func (cmd *auditCmd) Run(c console) error {
+	if cmd.Check {
+		return cmd.check(c)
+	}
+	query := url.Values{"after": {fmt.Sprint(cmd.After)}, "user": {cmd.User}, "dataset": {cmd.Dataset}}
+	if cmd.Limit > 0 {
+		query.Set("limit", strconv.Itoa(cmd.Limit))
+	}
+	var list []auditEntry
+	if err := cmd.get("/api/v1/audit", query, &list); err != nil {
+		return err
+	}
+	return cmd.print(c, list, "NUMBER\tTIME\tUSER\tFROM\tWHAT\tDATASET\tCOMMITS\tOUTCOME", func(row func(...any)) {
+		for _, e := range list {
+			row(e.Number, terminal.Moment(e.Time), e.User, e.Address, e.Route, e.Dataset, e.commits(), e.outcome())
+		}
+	})
+}
+
+func (e auditEntry) commits() string {
+	out := make([]string, len(e.Commits))
+	for i, id := range e.Commits {
+		out[i] = strconv.FormatInt(id, 10)
+	}
+	return strings.Join(out, ",")
+}
+
+// outcome is the status and, of a refusal, the code; of refusals that were counted, how many more there were.
+func (e auditEntry) outcome() string {
+	out := e.Detail
+	if e.Kind != "server" {
+		out = strings.TrimSpace(fmt.Sprint(e.Status, " ", e.Code))
+	}
+	if e.Times > 0 {
+		out += fmt.Sprintf(" (%d more)", e.Times)
+	}
+	return out
+}
+
+func (cmd *auditCmd) check(c console) error {
+	var report struct {
+		Entries  int64    `json:"entries"`
+		Problems []string `json:"problems"`
+		Last     struct {
+			Number int64  `json:"number"`
+			Hash   string `json:"hash"`
+		} `json:"last"`
+	}
+	if err := cmd.get("/api/v1/audit/check", nil, &report); err != nil {
+		return err
+	}
+	err := c.answer(report, func() {
+		for _, p := range report.Problems {
+			c.println(p)
+		}
+		if len(report.Problems) == 0 {
+			c.printf("%s entries, none missing or changed; the last is %d, with the hash %s\n", comma(report.Entries),
+				report.Last.Number, report.Last.Hash)
+		}
+	})
+	if err == nil && len(report.Problems) > 0 {
+		err = exitError{exitDamaged, errors.New("the audit log is not what was written")}
+	}
+	return err
+}

@@ -1,0 +1,34 @@
+package cli
+
+import (
+	"slices"
+
+	"github.com/alecthomas/kong"
+)
+
+// everywhere are the flags, besides those of serve, that have an environment variable. Others would change what a
+// command does because of a variable that was set for something else.
+var everywhere = []string{"server", "api-key", "profile", "project-id", "dataset"}
+
+// environment takes the variables that kong.DefaultEnvars gives to every flag from all others.
+func environment() kong.Option {
+	return kong.PostBuild(func(k *kong.Kong) error {
+		withoutVariables(k.Model.Node, nil)
+		return nil
+	})
+}
+
+// withoutVariables takes their environment variables from the flags of a command and of the commands below it, but for
+// those that are kept and for serve.
+func withoutVariables(n *kong.Node, kept []string) {
+	for _, f := range n.Flags {
+		if !slices.Contains(kept, f.Name) {
+			f.Envs, f.Tag.Envs = nil, nil
+		}
+	}
+	for _, child := range n.Children {
+		if child.Name != "serve" {
+			withoutVariables(child, everywhere)
+		}
+	}
+}

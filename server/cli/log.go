@@ -1,0 +1,50 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/rowback/rowback/server/terminal"
+)
+
+// logCmd lists the commits of a dataset, newest first.
+type logCmd struct {
+	datasetFlags
+	formatFlag
+	digestsFlag
+	Limit int  `help:"How many commits to list." default:"20"`
+	Graph bool `help:"Draw the commits of the dataset and its forks, with a lane for each."`
+}
+
+// Run lists commits.
+func (cmd *logCmd) Run(c console) error {
+	if cmd.Graph && !c.json {
+		return cmd.drawGraph(c)
+	}
+	query := cmd.query()
+	query.Set("limit", fmt.Sprint(cmd.Limit))
+	var list struct {
+		Commits []commitAnswer `json:"commits"`
+	}
+	if err := cmd.get(cmd.path("commits"), query, &list); err != nil {
+		return err
+	}
+	header := cmd.header("COMMIT\tMODE\tCHANGES\tRECORDS\tWHEN\tUSER\tMESSAGE")
+	return cmd.print(c, list.Commits, header, func(row func(...any)) {
+		for _, k := range list.Commits {
+			id := terminal.Colored{Style: terminal.Yellow, Value: k.ID}
+			row(cmd.cells(k.Digest, id, k.mode(), k.changes(), terminal.Count(k.Total), terminal.Moment(k.CreatedAt),
+				k.User, k.Message)...)
+		}
+	})
+}
+
+// mode returns the commit's mode, and whether it was undone.
+func (a commitAnswer) mode() string {
+	switch {
+	case a.ParentCommitID != nil:
+		return fmt.Sprintf("%s of %d", a.Mode, *a.ParentCommitID)
+	case a.RollbackCommitID != nil:
+		return fmt.Sprintf("%s (undone by %d)", a.Mode, *a.RollbackCommitID)
+	}
+	return a.Mode
+}

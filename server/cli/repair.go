@@ -1,0 +1,72 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/rowback/rowback/storage"
+)
+
+// repairCmd puts damaged files of a store back, while no server has it open.
+type repairCmd struct {
+	Data  string   `help:"Data directory." default:"rowback-data" type:"path"`
+	From  []string `help:"A directory of backups of this store; may be repeated." placeholder:"DIR" type:"path"`
+	Apply bool     `help:"Put them back. Without it, the command only shows what it would do."`
+}
+
+// Help explains the exit codes.
+func (cmd *repairCmd) Help() string {
+	return "A copy is used only if its checksum is that of what was written. Exit codes: 0 nothing is damaged any more, " +
+		"1 something is, 2 it is not a store, 3 it could not be repaired."
+}
+
+// Run repairs a store, or shows what would be done.
+func (cmd *repairCmd) Run(c console) error {
+	found, err := storage.RepairStore(context.Background(),
+		storage.RepairPlan{Dir: cmd.Data, Backups: cmd.From, Apply: cmd.Apply}, storage.Options{})
+	if err := c.answer(append([]storage.Repair{}, found...), func() {
+		for _, r := range found {
+			c.printf("%s: %s: %s\n", r.Key, r.Detail, whatBecameOf(r))
+		}
+	}); err != nil {
+		return err
+	}
+	left, possible := 0, 0
+	for _, r := range found {
+		if !r.Done {
+			left++
+		}
+		if r.Source != "" {
+			possible++
+		}
+	}
+	switch {
+	case errors.Is(err, storage.ErrNotStore):
+		return exitError{exitNoStore, err}
+	case err != nil:
+		return exitError{exitUnchecked, err}
+	case left == 0 && len(found) == 0:
+		c.note("Nothing is damaged.")
+	case left == 0:
+		c.note(fmt.Sprintf("%d objects were put back.", len(found)))
+	case !cmd.Apply && possible > 0:
+		return exitError{exitDamaged, fmt.Errorf("%d objects are damaged or missing, and %d can be put back: add --apply",
+			left, possible)}
+	default:
+		return exitError{exitDamaged, fmt.Errorf("%d objects are damaged or missing, and no intact copy of them was found",
+			left)}
+	}
+	return nil
+}
+
+// whatBecameOf says what was done about an object, or can be.
+func whatBecameOf(r storage.Repair) string {
+	switch {
+	case r.Done:
+		return "put back from " + r.Source
+	case r.Source != "":
+		return "can be put back from " + r.Source
+	}
+	return "no intact copy was found"
+}

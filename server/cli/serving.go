@@ -1,0 +1,209 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/rowback/rowback/fixtures"
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/server/accounts"
+	"github.com/rowback/rowback/server/api"
+	"github.com/rowback/rowback/server/audit"
+	"github.com/rowback/rowback/server/certs"
+	"github.com/rowback/rowback/server/conns"
+	"github.com/rowback/rowback/server/crunch"
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/server/quotas"
+	"github.com/rowback/rowback/server/rates"
+	"github.com/rowback/rowback/server/settings"
+	"github.com/rowback/rowback/server/signon"
+	"github.com/rowback/rowback/server/traces"
+	"github.com/rowback/rowback/server/web"
+	"github.com/rowback/rowback/server/webhooks"
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/datafile"
+)
+
+// serving is what a server consists of, opened step by step.
+type serving struct {
+	*serveCmd
+	console  console
+	log      *slog.Logger
+	dir      string
+	fixed    access.Fixed
+	pair     certs.Source
+	foreign  *access.Web
+	changes  *webhooks.Signal
+	store    *storage.Store
+	settings *settings.DB
+	accounts *accounts.Accounts
+	provider *signon.Provider
+	quotas   *quotas.Quotas
+	hooks    *webhooks.Hooks
+	shared   shared
+	listener net.Listener
+	sql      *flightServer
+	ends     []func() // what is closed at the end, the last first
+}
+
+// shared is what the faces share, so that they count and record alike.
+type shared struct {
+	gate   *access.Gate
+	audit  *audit.Log
+	rates  *rates.Limiter
+	traces *traces.Traces
+	pool   *conns.Pool
+}
+
+// atEnd has something closed when the server ends.
+func (s *serving) atEnd(end func()) { s.ends = append(s.ends, end) }
+
+// closeAtEnd has something closed when the server ends, and logs what goes wrong with it.
+func (s *serving) closeAtEnd(what string, end func() error) {
+	s.atEnd(func() {
+		if err := end(); err != nil {
+			s.log.Error("closing "+what, "error", err)
+		}
+	})
+}
+
+// close closes what was opened, in the reverse order.
+func (s *serving) close() {
+	for _, end := range slices.Backward(s.ends) {
+		end()
+	}
+}
+
+// prepare reads the flags: nothing is opened where one of them is wrong.
+func (s *serving) prepare(context.Context) (err error) {
+	if s.fixed, err = s.serveCmd.fixed(); err != nil {
+		return err
+	}
+	if err := s.checkAddresses(); err != nil {
+		return err
+	}
+	if err := s.SignOn.check(); err != nil {
+		return err
+	}
+	var remove func()
+	if s.dir, remove, err = s.directory(); err != nil {
+		return err
+	}
+	s.atEnd(remove)
+	s.log = s.logger(s.console)
+	if s.shared.pool, err = s.serveCmd.pool(s.log); err != nil {
+		return err
+	}
+	if s.pair, err = s.certificate(s.dir, s.log); err != nil {
+		return err
+	}
+	if s.foreign, err = s.serveCmd.web(); err != nil {
+		return err
+	}
+	ownFilesOnly()
+	if err := s.Backups.check(s.dir); err != nil {
+		return err
+	}
+	if err := boundMemory(s.memory()); err != nil {
+		return fmt.Errorf("bounding the memory: %w", err)
+	}
+	return nil
+}
+
+// openStore opens the data directory.
+func (s *serving) openStore(ctx context.Context) (err error) {
+	s.changes = webhooks.NewSignal()
+	s.store, err = storage.Open(ctx, s.dir, storage.Options{
+		Memory: s.memory(), Threads: s.Threads, Cache: int64(s.CacheSize), MinFree: s.minFree(s.dir), Log: s.log,
+		Pages: datafile.Pages(s.Pages), Deleted: time.Duration(s.KeepDeleted), Gates: s.GateTimeout,
+		Changed: s.changes.Changed, Program: version, Backups: s.Backups.BackupTo,
+	})
+	if err != nil {
+		return err
+	}
+	s.closeAtEnd("the store", s.store.Close)
+	return nil
+}
+
+// openSettings opens what the server knows besides the data: the audit log, webhooks, and quotas.
+func (s *serving) openSettings(ctx context.Context) (err error) {
+	if s.settings, err = foundSettings(ctx, s.dir); err != nil {
+		return err
+	}
+	s.closeAtEnd("the settings", s.settings.Close)
+	keeper := audit.KeptIn(s.settings)
+	if s.shared.audit, err = audit.Open(ctx, audit.Options{Dir: s.dir, Keeper: keeper, Log: s.log}); err != nil {
+		return err
+	}
+	s.closeAtEnd("the audit log", s.shared.audit.Close)
+	if s.hooks, err = s.webhooks(s.store, s.settings, s.changes, s.log); err != nil {
+		return err
+	}
+	s.quotas, err = quotas.Open(ctx, s.settings, s.store.Quotas)
+	return err
+}
+
+// startWork starts what goes on in the background, and loads the samples of a demo.
+func (s *serving) startWork(ctx context.Context) error {
+	s.atEnd(s.scrub(ctx, s.store))
+	s.atEnd(s.upkeep(ctx, s.store))
+	tellOfBackups(s.store, s.hooks, s.log)
+	s.atEnd(s.Backups.keep(ctx, s.store))
+	s.atEnd(inBackground(ctx, s.store.KeepNoted))
+	if s.Demo {
+		if err := fixtures.Demo(ctx, s.store); err != nil {
+			return fmt.Errorf("loading the samples: %w", err)
+		}
+	}
+	s.atEnd(inBackground(ctx, s.hooks.Run))
+	return nil
+}
+
+// open opens the ports, and decides who is let in.
+func (s *serving) open(ctx context.Context) (err error) {
+	if s.listener, err = s.listen(s.shared.pool, s.pair); err != nil {
+		return err
+	}
+	if err = s.letIn(ctx); err != nil {
+		return err
+	}
+	s.atEnd(func() { s.accounts.Close() })
+	s.shared.rates = rates.New(s.RateLimit, nil)
+	if s.shared.traces, err = traces.Open(ctx, s.Traces, version, s.log); err != nil {
+		return err
+	}
+	s.closeAtEnd("the traces", s.shared.traces.Close)
+	s.sql, err = s.listenFlight(s.store, s.shared, s.pair, s.log)
+	return err
+}
+
+// faces returns the host and the application with its faces.
+func (s *serving) faces() (*host.Host, application, error) {
+	pages, err := web.New()
+	if err != nil {
+		return nil, nil, err
+	}
+	with := s.shared
+	h := host.New(host.Options{
+		Log: s.log, Gate: with.gate, Audit: with.audit, Rates: with.rates, Traces: with.traces, Web: s.foreign,
+		Linked:   web.MayBeLinked,
+		Timeouts: s.Connections.timeouts(), Limits: s.limits(), Fact: api.ViewFact,
+		Collectors: slices.Concat(
+			api.Collectors(s.store), api.BackupCollectors(s.store), audited(with.audit), limited(with.rates),
+			s.sql.collectors(), s.hooks.Collectors(), processCollectors(), connectionCollectors(with.pool),
+		),
+	})
+	native, err := api.New(s.store, h, api.Options{
+		Version: version, Log: s.log, Audit: with.audit, Accounts: s.accounts, Quotas: s.quotas, Webhooks: s.hooks,
+		Provider: s.provider,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	shoji := crunch.New(s.store, h, crunch.Options{SyncTimeout: s.SyncTimeout, Log: s.log})
+	return h, h.App(shoji, pages, native), nil
+}
