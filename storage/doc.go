@@ -99,7 +99,7 @@
 //	feed.go       what was recorded since someone looked last
 //	forward.go    bringing the catalog up to the objects; check.go whether a store is sound
 //
-// The packages below know nothing of stores. Which of them may know which is in server/architecture_test.go.
+// The packages below know nothing of stores. Which of them may know which is in server/cli/architecture_test.go.
 //
 //	fault         what a refusal says           schema    types and columns        blob       immutable objects
 //	catalog       rows and transactions         duck      the door to DuckDB       datafile   Parquet files
