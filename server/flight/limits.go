@@ -16,6 +16,7 @@ const (
 	maxMessage  = 64 << 20
 	sentMessage = 3 << 20
 	window      = 4 << 20
+	written     = 256 << 10 // what is written to a connection at once, at most
 	maxHeaders  = 64 << 10
 )
 
@@ -29,6 +30,7 @@ const (
 // limits returns the limits of one connection.
 func (f *Face) limits() []grpc.ServerOption {
 	options := []grpc.ServerOption{
+		grpc.ForceServerCodecV2(newCodec()), grpc.WriteBufferSize(written),
 		grpc.MaxRecvMsgSize(maxMessage), grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window),
 		grpc.MaxConcurrentStreams(100), grpc.MaxHeaderListSize(maxHeaders),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: patience, MaxConnectionIdle: f.options.IdleTimeout}),
