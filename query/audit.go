@@ -15,7 +15,7 @@ var auditColumns = [][2]string{
 	{"user_name", "VARCHAR"}, {"token_id", "VARCHAR"}, {"session_id", "VARCHAR"}, {"address", "VARCHAR"},
 	{"route", "VARCHAR"}, {"project_id", "BIGINT"}, {"dataset", "VARCHAR"}, {"dataset_id", "VARCHAR"},
 	{"commits", "BIGINT[]"}, {"status", "INTEGER"}, {"code", "VARCHAR"}, {"job", "VARCHAR"}, {"sql_sha256", "VARCHAR"},
-	{"repeated", "BIGINT"}, {"detail", "VARCHAR"}, {"previous", "VARCHAR"},
+	{"repeated", "BIGINT"}, {"detail", "VARCHAR"}, {"acknowledged", "VARCHAR"}, {"previous", "VARCHAR"},
 }
 
 // auditView returns the SQL of the view of the audit log's files. Lines that are not entries are left out: checking the

@@ -101,6 +101,9 @@ func NewGate(tokens Tokens, now func() time.Time) *Gate {
 // Replace replaces the tokens from options and files. Sessions that stand for others end.
 func (g *Gate) Replace(f Fixed) { g.fixed.Store(&f) }
 
+// FixedRole returns the role that the operator's tokens give a user in all projects; None: the user has no such token.
+func (g *Gate) FixedRole(user string) Role { return g.fixed.Load().Role(user) }
+
 // IsOpen reports whether everyone is let in, since there has never been a token.
 func (g *Gate) IsOpen() bool {
 	return !g.options.Needed && (g.options.Directory == nil || !g.options.Directory.IsClosed())

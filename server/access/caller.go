@@ -23,6 +23,9 @@ func (c Caller) Again() Caller {
 	return c.again()
 }
 
+// IsOperators reports whether the caller showed a token that the operator gave at the start, or a session for one.
+func (c Caller) IsOperators() bool { return c.Token == fromOption || c.Token == fromFile }
+
 // IsKnown reports whether a valid token or session came with the request, or none is needed.
 func (c Caller) IsKnown() bool { return c.User != "" }
 

@@ -12,11 +12,28 @@ import (
 // Fixed are the tokens that the operator gives in options and files, by their hashes. They are not in the directory.
 type Fixed map[Hash]FixedUser
 
+// Where tokens of the operator come from. Tokens of the directory have other ids.
+const (
+	fromOption = "option"
+	fromFile   = "file"
+)
+
 // FixedUser is the user of such a token, with a role in all projects.
 type FixedUser struct {
 	Name   string
 	Role   Role
-	Source string // option or file
+	Source string // fromOption or fromFile
+}
+
+// Role returns the greatest role of a user's tokens; None: the user has none.
+func (f Fixed) Role(user string) Role {
+	most := None
+	for _, one := range f {
+		if one.Name == user {
+			most = max(most, one.Role)
+		}
+	}
+	return most
 }
 
 // Tokens maps tokens, as they are given with --token, to users, who are admins.
@@ -26,7 +43,7 @@ type Tokens map[string]string
 func (t Tokens) Fixed() Fixed {
 	out := Fixed{}
 	for token, user := range t {
-		out[HashOf(token)] = FixedUser{user, Admin, "option"}
+		out[HashOf(token)] = FixedUser{user, Admin, fromOption}
 	}
 	return out
 }
@@ -75,7 +92,7 @@ func readLine(line string) (hash Hash, user FixedUser, err error) {
 	if !ok || !goodName(name) || len(words) == 0 || len(words) > 2 {
 		return hash, user, errors.New("write it as user:token or user:sha256:HEX, and after a space a role, or none")
 	}
-	user = FixedUser{name, Admin, "file"}
+	user = FixedUser{name, Admin, fromFile}
 	if len(words) == 2 {
 		if user.Role, err = ParseRole(words[1]); err != nil {
 			return hash, user, err

@@ -34,8 +34,8 @@ func (e *RefusedError) Error() string { return e.Why }
 
 // Members knows the users whom an identity provider vouches for.
 type Members interface {
-	// Admit records an identity at its first use, and returns the roles that its user has been given here. An identity
-	// whose name is another identity's, or that of a user who is disabled, is ErrUnknown.
+	// Admit records an identity at its first use, and returns the roles that its user has been given here. The error is a
+	// *RefusedError for an identity whose name is someone else's, or that of a user who is disabled.
 	Admit(of Identity) (Roles, error)
 }
 
@@ -63,9 +63,13 @@ func (g *Gate) member(of Identity) Caller {
 	if g.options.Provider == nil || g.options.Members == nil {
 		return Caller{}
 	}
+	if g.FixedRole(of.User) != None {
+		return Caller{Refused: &RefusedError{Why: "The name '" + of.User + "' is that of a token which the operator gave."}}
+	}
 	given, err := g.options.Members.Admit(of)
-	if errors.Is(err, ErrUnknown) {
-		return Caller{Refused: &RefusedError{Why: "The user '" + of.User + "' is disabled, or is another identity's."}}
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		return Caller{Refused: refused}
 	}
 	if g.failed(err) {
 		return Caller{}

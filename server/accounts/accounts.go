@@ -30,6 +30,9 @@ type Accounts struct {
 	// Closed is called once there is the first token; nil: nothing is.
 	Closed func()
 
+	// Changed is called in each transaction that may take something from a user; nil: nothing is.
+	Changed func(tx *sql.Tx, s Standing) error
+
 	mu     sync.Mutex
 	used   map[string]time.Time // when the last use of a token was recorded, by id
 	record sync.WaitGroup

@@ -101,11 +101,21 @@ func (a *Accounts) EndSession(hash access.Hash) error {
 	})
 }
 
-// ListSessions lists the sessions that have not ended by id, after one: of a user, or of all if user is empty.
-func (a *Accounts) ListSessions(ctx context.Context, user, after string, limit int) ([]access.Session, error) {
+// Whose selects sessions by their user. Users of the operator's tokens are others than those who are kept here, even by
+// the same name.
+type Whose struct {
+	Name      string // empty: all users
+	Operators *bool  // of the operator's tokens, or not; nil: either
+}
+
+// ofWhom is the condition of Whose, with the parameters ?1 and ?2.
+const ofWhom = `(?1 = '' OR user_name = ?1) AND (?2 IS NULL OR ?2 = (fixed_hash IS NOT NULL))`
+
+// ListSessions lists the sessions of users that have not ended by id, after one.
+func (a *Accounts) ListSessions(ctx context.Context, of Whose, after string, limit int) ([]access.Session, error) {
 	rows, err := a.db.QueryContext(ctx, `SELECT `+sessionRow+` FROM sessions s
-		WHERE (?1 = '' OR s.user_name = ?1) AND s.id > ?2 AND s.expires_at > ?3 ORDER BY s.id LIMIT ?4`,
-		user, after, micros(a.now()), limit)
+		WHERE `+ofWhom+` AND s.id > ?3 AND s.expires_at > ?4 ORDER BY s.id LIMIT ?5`,
+		of.Name, of.Operators, after, micros(a.now()), limit)
 	return list(rows, err, func(r *sql.Rows) (access.Session, error) { return scanSession(r) })
 }
 
@@ -123,17 +133,17 @@ func noSession(id string) error {
 	return fault.Errorf(fault.NotFound, "session_not_found", "Session '%s' not found", fault.Clip(id))
 }
 
-// RevokeSession ends a session: one of a user, or of anyone if user is empty. No request is let in with it any more.
-func (a *Accounts) RevokeSession(ctx context.Context, id, user string) error {
+// RevokeSession ends a session, if it is one of these users. No request is let in with it any more.
+func (a *Accounts) RevokeSession(ctx context.Context, id string, of Whose) error {
 	return a.db.Write(ctx, func(tx *sql.Tx) error {
-		return one(ctx, tx, noSession(id), `DELETE FROM sessions WHERE id = ?1 AND (?2 = '' OR user_name = ?2)`, id, user)
+		return one(ctx, tx, noSession(id), `DELETE FROM sessions WHERE id = ?3 AND `+ofWhom, of.Name, of.Operators, id)
 	})
 }
 
-// RevokeSessions ends all sessions of a user, and returns how many.
-func (a *Accounts) RevokeSessions(ctx context.Context, user string) (ended int64, err error) {
+// RevokeSessions ends all sessions of users, and returns how many.
+func (a *Accounts) RevokeSessions(ctx context.Context, of Whose) (ended int64, err error) {
 	err = a.db.Write(ctx, func(tx *sql.Tx) error {
-		done, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE user_name = ?`, user)
+		done, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE `+ofWhom, of.Name, of.Operators)
 		if err != nil {
 			return err
 		}

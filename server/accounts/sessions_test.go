@@ -3,7 +3,6 @@ package accounts_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -66,10 +65,12 @@ func TestASessionSurvivesARestart(t *testing.T) {
 func TestASessionEnds(t *testing.T) {
 	ctx := context.Background()
 	for name, end := range map[string]func(w *world, g *access.Gate, session, id, token string) error{
-		"logout":  func(_ *world, g *access.Gate, session, _, _ string) error { g.Logout(session); return nil },
-		"revoked": func(w *world, _ *access.Gate, _, id, _ string) error { return w.RevokeSession(ctx, id, "eva") },
+		"logout": func(_ *world, g *access.Gate, session, _, _ string) error { g.Logout(session); return nil },
+		"revoked": func(w *world, _ *access.Gate, _, id, _ string) error {
+			return w.RevokeSession(ctx, id, accounts.Whose{Name: "eva"})
+		},
 		"all revoked": func(w *world, _ *access.Gate, _, _, _ string) error {
-			n, err := w.RevokeSessions(ctx, "eva")
+			n, err := w.RevokeSessions(ctx, accounts.Whose{Name: "eva"})
 			if err == nil && n != 1 {
 				err = fmt.Errorf("%d have ended", n)
 			}
@@ -107,7 +108,7 @@ func TestASessionEnds(t *testing.T) {
 			gate := w.gate()
 			session := login(t, gate, "eva", secret)
 			c, _ := gate.Identify(here, "", session)
-			listed, err := w.ListSessions(ctx, "eva", "", 10)
+			listed, err := w.ListSessions(ctx, accounts.Whose{Name: "eva"}, "", 10)
 			if err != nil || len(listed) != 1 || listed[0].ID != c.Session || listed[0].Token != token.ID || c.User != "eva" {
 				t.Fatalf("%+v, %+v, %v", listed, c, err)
 			}
@@ -117,10 +118,39 @@ func TestASessionEnds(t *testing.T) {
 			if user := who(gate, session); user != "" || c.Again().IsKnown() {
 				t.Errorf("it is still %s's", user)
 			}
-			if listed, err := w.ListSessions(ctx, "", "", 10); err != nil || len(listed) != 0 {
+			if listed, err := w.ListSessions(ctx, accounts.Whose{}, "", 10); err != nil || len(listed) != 0 {
 				t.Errorf("it is still listed: %+v, %v", listed, err)
 			}
 		})
+	}
+}
+
+// A user who is kept here has no part in the sessions of an operator's token by the same name, and does not take them
+// along when removed.
+func TestSessionsOfAnOperatorsTokenAreApart(t *testing.T) {
+	w, ctx := open(t), context.Background()
+	gate := access.New(access.Options{
+		Fixed: access.Tokens{"secret": "eva"}.Fixed(), Directory: w, Sessions: w, Now: func() time.Time { return w.now },
+	})
+	w.token(t, "eva", access.Admin, 0)
+	session := login(t, gate, "eva", "secret")
+	kept := false
+	own := accounts.Whose{Name: "eva", Operators: &kept}
+	if listed, err := w.ListSessions(ctx, own, "", 10); err != nil || len(listed) != 0 {
+		t.Errorf("they are listed: %+v, %v", listed, err)
+	}
+	c, _ := gate.Identify(here, "", session)
+	if err := w.RevokeSession(ctx, c.Session, own); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("one is ended: %v", err)
+	}
+	if n, err := w.RevokeSessions(ctx, own); n != 0 || err != nil {
+		t.Errorf("%d are ended, %v", n, err)
+	}
+	if err := w.RemoveUser(ctx, "eva"); err != nil || who(gate, session) != "eva" {
+		t.Errorf("the operator's session ended with the user, %v", err)
+	}
+	if _, caller, err := gate.Vouched(access.Identity{User: "eva"}, ""); err == nil {
+		t.Errorf("the provider gives the name away: %+v", caller)
 	}
 }
 
@@ -130,7 +160,7 @@ func TestSessionsOfOthersAndTooMany(t *testing.T) {
 	gate := w.gate()
 	first := login(t, gate, "ada", "any")
 	c, _ := gate.Identify(here, "", first)
-	if err := w.RevokeSession(ctx, c.Session, "ben"); fault.KindOf(err) != fault.NotFound {
+	if err := w.RevokeSession(ctx, c.Session, accounts.Whose{Name: "ben"}); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("ben ends ada's session: %v", err)
 	}
 	for range access.MaxUserSessions {
@@ -140,40 +170,7 @@ func TestSessionsOfOthersAndTooMany(t *testing.T) {
 	if who(gate, first) != "" {
 		t.Error("the oldest session has not ended")
 	}
-	if all, err := w.ListSessions(ctx, "ada", "", 1000); err != nil || len(all) != access.MaxUserSessions {
+	if all, err := w.ListSessions(ctx, accounts.Whose{Name: "ada"}, "", 1000); err != nil || len(all) != access.MaxUserSessions {
 		t.Errorf("%d sessions, %v", len(all), err)
-	}
-}
-
-// A user whom a provider vouches for is that identity's from then on, under that name.
-func TestAnIdentityIsOneUser(t *testing.T) {
-	w, ctx := open(t), context.Background()
-	if _, err := w.CreateUser(ctx, accounts.User{Name: "eva", Roles: access.Roles{3: access.Writer}}); err != nil {
-		t.Fatal(err)
-	}
-	eva := access.Identity{Issuer: "https://sso", Subject: "1", User: "eva"}
-	for range 2 {
-		if roles, err := w.Admit(eva); err != nil || roles.In(3) != access.Writer {
-			t.Errorf("%v, %v", roles, err)
-		}
-	}
-	if roles, err := w.Admit(access.Identity{Issuer: "https://sso", Subject: "2", User: "max"}); err != nil || len(roles) != 0 {
-		t.Errorf("a new user has roles: %v, %v", roles, err)
-	}
-	for _, wrong := range []access.Identity{
-		{Issuer: "https://sso", Subject: "3", User: "eva"}, {Issuer: "https://other", Subject: "1", User: "eva"},
-		{Issuer: "https://sso", Subject: "1", User: "max"}, {Issuer: "https://sso", Subject: "1", User: "ida"},
-		{Issuer: "https://sso", Subject: "4", User: "a:b"},
-	} {
-		if roles, err := w.Admit(wrong); !errors.Is(err, access.ErrUnknown) {
-			t.Errorf("%+v: %v, %v", wrong, roles, err)
-		}
-	}
-	disabled := true
-	if _, err := w.EditUser(ctx, "eva", accounts.UserEdit{IsDisabled: &disabled}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Admit(eva); !errors.Is(err, access.ErrUnknown) {
-		t.Errorf("a disabled user: %v", err)
 	}
 }

@@ -18,12 +18,15 @@ type User struct {
 	IsDisabled  bool
 	CreatedAt   time.Time
 	Roles       access.Roles
+
+	SingleSignOn bool // whoever the identity provider calls by this name is this user
 }
 
 // UserEdit changes a user; nil: it stays.
 type UserEdit struct {
-	Description *string
-	IsDisabled  *bool
+	Description  *string
+	IsDisabled   *bool
+	SingleSignOn *bool
 }
 
 // ErrNoUser refuses the name of someone who is not there.
@@ -31,13 +34,13 @@ var ErrNoUser = fault.New(fault.NotFound, "user_not_found")
 
 func noUser(name string) error { return ErrNoUser.Sayf("User '%s' not found", fault.Clip(name)) }
 
-const userRow = `u.name, u.description, u.is_disabled, u.created_at,
+const userRow = `u.name, u.description, u.is_disabled, u.single_sign_on, u.created_at,
 	(SELECT json_group_array(json_array(r.project_id, r.role)) FROM roles r WHERE r.user_name = u.name)`
 
 func scanUser(row interface{ Scan(...any) error }) (u User, err error) {
 	var created int64
 	var roles string
-	if err = row.Scan(&u.Name, &u.Description, &u.IsDisabled, &created, &roles); err != nil {
+	if err = row.Scan(&u.Name, &u.Description, &u.IsDisabled, &u.SingleSignOn, &created, &roles); err != nil {
 		return u, err
 	}
 	u.CreatedAt = moment(created)
@@ -87,8 +90,9 @@ func (a *Accounts) CreateUser(ctx context.Context, u User) (User, error) {
 	}
 	u.CreatedAt = a.now()
 	err := a.db.Write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO users (name, description, is_disabled, created_at) VALUES (?, ?, ?, ?)`,
-			u.Name, u.Description, u.IsDisabled, micros(u.CreatedAt))
+		_, err := tx.ExecContext(ctx,
+			`INSERT INTO users (name, description, is_disabled, single_sign_on, created_at) VALUES (?, ?, ?, ?, ?)`,
+			u.Name, u.Description, u.IsDisabled, u.SingleSignOn, micros(u.CreatedAt))
 		if err != nil {
 			return taken(err, fault.Errorf(fault.Exists, "user_exists",
 				"User '%s' already exists. Change its roles, or choose another name.", u.Name))
@@ -121,7 +125,10 @@ func (a *Accounts) SetRoles(ctx context.Context, name string, roles access.Roles
 		if err := one(ctx, tx, noUser(name), `UPDATE users SET name = name WHERE name = ?`, name); err != nil {
 			return err
 		}
-		return setRoles(ctx, tx, name, roles)
+		if err := setRoles(ctx, tx, name, roles); err != nil {
+			return err
+		}
+		return a.changed(ctx, tx, name)
 	})
 	if err != nil {
 		return User{}, err
@@ -129,7 +136,7 @@ func (a *Accounts) SetRoles(ctx context.Context, name string, roles access.Roles
 	return a.User(ctx, name)
 }
 
-// EditUser describes, disables or enables a user.
+// EditUser describes, disables or enables a user, and links it to the identity provider or parts it from there.
 func (a *Accounts) EditUser(ctx context.Context, name string, e UserEdit) (User, error) {
 	var set []string
 	var args []any
@@ -139,17 +146,25 @@ func (a *Accounts) EditUser(ctx context.Context, name string, e UserEdit) (User,
 	if e.IsDisabled != nil {
 		set, args = append(set, "is_disabled = ?"), append(args, *e.IsDisabled)
 	}
+	if e.SingleSignOn != nil {
+		set, args = append(set, "single_sign_on = ?"), append(args, *e.SingleSignOn)
+	}
 	if len(set) == 0 {
 		return a.User(ctx, name)
 	}
 	err := a.db.Write(ctx, func(tx *sql.Tx) error {
-		if e.IsDisabled != nil && *e.IsDisabled {
-			if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE user_name = ?`, name); err != nil {
-				return err
-			}
-		}
-		return one(ctx, tx, noUser(name), `UPDATE users SET `+strings.Join(set, ", ")+` WHERE name = ?`,
+		err := one(ctx, tx, noUser(name), `UPDATE users SET `+strings.Join(set, ", ")+` WHERE name = ?`,
 			append(args, name)...)
+		if err == nil && e.IsDisabled != nil && *e.IsDisabled {
+			_, err = tx.ExecContext(ctx, `DELETE FROM sessions WHERE user_name = ?`, name)
+		}
+		if err == nil && e.SingleSignOn != nil && !*e.SingleSignOn {
+			err = part(ctx, tx, name)
+		}
+		if err != nil {
+			return err
+		}
+		return a.changed(ctx, tx, name)
 	})
 	if err != nil {
 		return User{}, err
@@ -157,13 +172,18 @@ func (a *Accounts) EditUser(ctx context.Context, name string, e UserEdit) (User,
 	return a.User(ctx, name)
 }
 
-// RemoveUser removes a user with all roles, tokens and sessions. What the user did stays in the history.
+// RemoveUser removes a user with all roles, tokens and sessions. What the user did stays in the history, and sessions of
+// an operator's token by the same name stay the operator's.
 func (a *Accounts) RemoveUser(ctx context.Context, name string) error {
 	return a.db.Write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE user_name = ?`, name); err != nil {
+		if err := one(ctx, tx, noUser(name), `DELETE FROM users WHERE name = ?`, name); err != nil {
 			return err
 		}
-		return one(ctx, tx, noUser(name), `DELETE FROM users WHERE name = ?`, name)
+		_, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE user_name = ? AND fixed_hash IS NULL`, name)
+		if err != nil {
+			return err
+		}
+		return a.changed(ctx, tx, name)
 	})
 }
 

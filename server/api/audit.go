@@ -2,13 +2,18 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"net/http"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/rowback/rowback/query"
+	"github.com/rowback/rowback/server/audit"
 	"github.com/rowback/rowback/server/host"
 	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
 	"github.com/rowback/rowback/storage/output"
 )
 
@@ -62,6 +67,44 @@ func (a *API) checkAudit(c *fiber.Ctx) error {
 	}
 	return ok(c, report)
 }
+
+// acknowledgeAuditIn acknowledges what is wrong with the audit log.
+type acknowledgeAuditIn struct {
+	Digest string `json:"problems_sha256" required:"true" description:"${audit.digest}"`
+	Note   string `json:"note" required:"true" minLength:"1" maxLength:"300" description:"${audit.note}"`
+}
+
+// acknowledgeAudit records that an admin knows of the problems of the audit log. The request's own entry says so.
+func (a *API) acknowledgeAudit(c *fiber.Ctx) error {
+	var in acknowledgeAuditIn
+	if err := a.bind(c, &in); err != nil {
+		return err
+	}
+	switch {
+	case strings.TrimSpace(in.Note) == "":
+		return invalid("note", "must say what has happened")
+	case len(in.Note) > maxNote:
+		return invalid("note", fmt.Sprintf("must have at most %d bytes", maxNote))
+	}
+	ctx, cancel := a.host.WhileConnected(c)
+	defer cancel()
+	report, err := a.options.Audit.Check(ctx)
+	switch {
+	case err != nil:
+		return err
+	case report.Digest == "":
+		return fault.Errorf(fault.Conflict, "nothing_to_acknowledge",
+			"Nothing is wrong with the audit log that is not acknowledged already.")
+	case report.Digest != in.Digest:
+		return fault.Errorf(fault.Conflict, "other_problems",
+			"The audit log has other problems than those that you acknowledge. Check it again.")
+	}
+	audit.Of(c.UserContext()).Acknowledges(report.Digest, in.Note)
+	return c.SendStatus(http.StatusNoContent)
+}
+
+// maxNote is the longest note of an acknowledgement, in bytes.
+const maxNote = 300
 
 // auditFiles returns what gives a caller's statements the table rowback.audit; nil: it is not for them.
 func (a *API) auditFiles(c *fiber.Ctx) func() ([]string, error) {

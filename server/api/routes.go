@@ -103,6 +103,11 @@ func (a *API) datasetRoutes() []route {
 			summary: "Whether entries of the audit log are missing or were changed",
 			status:  200, out: audit.Report{}, problems: []int{422}, handler: a.checkAudit,
 		},
+		{
+			method: "POST", path: "/api/v1/audit/acknowledgements", id: "acknowledgeAudit", tag: "audit", role: access.Admin,
+			summary: "Acknowledge what is wrong with the audit log: it stays recorded, and does not count any more",
+			in:      acknowledgeAuditIn{}, status: 204, problems: writes, handler: a.acknowledgeAudit,
+		},
 
 		{
 			method: "GET", path: "/api/v1/monitor/versions", id: "monitorVersions", tag: "versions", role: access.Reader,

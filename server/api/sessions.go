@@ -66,12 +66,23 @@ func (a *API) listSessions(c *fiber.Ctx, known *accounts.Accounts, in listSessio
 		return err
 	}
 	page, next, err := pageOf(in.pageIn, func(after string, limit int) ([]access.Session, error) {
-		return known.ListSessions(ctx, user, after, limit)
+		return known.ListSessions(ctx, sessionsOf(caller, user), after, limit)
 	}, func(s access.Session) string { return s.ID })
 	if err != nil {
 		return err
 	}
 	return ok(c, sessionList{views(page, func(s access.Session) sessionView { return viewSession(s, caller) }), next})
+}
+
+// sessionsOf returns which sessions of a user a caller may see and end. A user of an operator's token is another one than
+// a user of the same name who is kept here.
+func sessionsOf(caller access.Caller, user string) accounts.Whose {
+	of := accounts.Whose{Name: user}
+	if !caller.IsAdmin() {
+		operators := caller.IsOperators()
+		of.Operators = &operators
+	}
+	return of
 }
 
 // sessionIn identifies a session, by its id.
@@ -88,7 +99,7 @@ func (a *API) deleteSession(c *fiber.Ctx, known *accounts.Accounts, in sessionIn
 	} else if err := mayEnd(ctx, known, in.Session, caller); err != nil {
 		return err
 	}
-	if err := known.RevokeSession(ctx, in.Session, of); err != nil {
+	if err := known.RevokeSession(ctx, in.Session, sessionsOf(caller, of)); err != nil {
 		return err
 	}
 	audit.Of(ctx).About("session %s", in.Session) // there was one: it is an id, and not a secret
@@ -126,7 +137,7 @@ func (a *API) endSessions(c *fiber.Ctx, known *accounts.Accounts, in endSessions
 			return err
 		}
 	}
-	ended, err := known.RevokeSessions(ctx, user)
+	ended, err := known.RevokeSessions(ctx, sessionsOf(caller, user))
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,8 @@ var texts = map[string]string{
 
 	"action.hash":            "Identifies the change; it is the same in every dataset that the change was played on.",
 	"action.merge_commit_id": "The merge that played it; null if it was made here.",
+	"audit.digest":           "Of the problems that GET /api/v1/audit/check reports, as it has it: no others are acknowledged.",
+	"audit.note":             "What has happened. It is in the audit log, with who says so.",
 	"backup.dataset": "Id, or name in the project, of a dataset whose whole history is backed up, with its forks and what " +
 		"they were forked from, as they share files. Without it, the whole store.",
 	"backup.datasets":  "Its datasets, deleted ones included.",
@@ -140,6 +142,10 @@ var texts = map[string]string{
 	"token.role":         "The most that it may do; it never does more than its user may.",
 	"token.token":        "The token itself. It is not shown again: only its SHA-256 is kept.",
 	"user.is_disabled":   "Not let in any more, at once, until enabled again.",
+	"user.single_sign_on": "The identity provider's user of this name is this user. The first to log in there by this " +
+		"name gets it; without it, such a login is refused.",
+	"user.unlink": "false: parts the user from the identity that has logged in, and ends the sessions that the provider " +
+		"vouched for. true: the next identity of this name gets the user.",
 	"webhook.dataset": "Id, or name in the project project_id (by default 1): only what happens to this dataset. By " +
 		"default all of the project.",
 	"webhook.enabled": "true: it gets what happens from now on, and what was queued before it was disabled.",
@@ -147,7 +153,9 @@ var texts = map[string]string{
 		"fork.created, version.created, dataset.created, dataset.deleted, dataset.undeleted, monitor.finding, " +
 		"damage.found, disk.low, backup.failed. Without any, all.",
 	"webhook.project_id": "Only what happens in this project. By default all projects, which needs the role admin.",
-	"webhook.url":        "Where the messages are posted: https://, and a public address unless --webhook-allow has it.",
+	"webhook.user": "Who made it, or enabled it last. It is disabled once that user is removed or disabled, or loses the " +
+		"role that it takes.",
+	"webhook.url": "Where the messages are posted: https://, and a public address unless --webhook-allow has it.",
 }
 
 // filled puts the texts in place of their names.

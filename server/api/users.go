@@ -35,6 +35,8 @@ type userView struct {
 	IsDisabled  bool      `json:"is_disabled"`
 	CreatedAt   time.Time `json:"created_at"`
 	Roles       []grant   `json:"roles"`
+
+	SingleSignOn bool `json:"single_sign_on" description:"${user.single_sign_on}"`
 }
 
 // kept returns the accounts, or the refusal of a server that has none.
@@ -76,6 +78,7 @@ func nameOf(names map[int64]string, id int64) string {
 func viewUser(u accounts.User, names map[int64]string) userView {
 	v := userView{
 		Name: u.Name, Description: u.Description, IsDisabled: u.IsDisabled, CreatedAt: u.CreatedAt, Roles: []grant{},
+		SingleSignOn: u.SingleSignOn,
 	}
 	ids := make([]int64, 0, len(u.Roles))
 	for id := range u.Roles {
@@ -200,6 +203,8 @@ type createUserIn struct {
 	Name        string  `json:"name" required:"true" minLength:"1" maxLength:"255"`
 	Description string  `json:"description"`
 	Roles       []grant `json:"roles"`
+
+	SingleSignOn bool `json:"single_sign_on" description:"${user.single_sign_on}"`
 }
 
 // createUser adds a user. It is let in once it has a token.
@@ -208,7 +213,9 @@ func (a *API) createUser(c *fiber.Ctx, known *accounts.Accounts, in createUserIn
 	if err != nil {
 		return err
 	}
-	u, err := known.CreateUser(c.UserContext(), accounts.User{Name: in.Name, Description: in.Description, Roles: roles})
+	u, err := known.CreateUser(c.UserContext(), accounts.User{
+		Name: in.Name, Description: in.Description, Roles: roles, SingleSignOn: in.SingleSignOn,
+	})
 	return a.tellUser(c, http.StatusCreated, u, err)
 }
 
@@ -236,6 +243,8 @@ type editUserIn struct {
 	userIn
 	Description *string `json:"description" nullable:"false"`
 	IsDisabled  *bool   `json:"is_disabled" nullable:"false" description:"${user.is_disabled}"`
+
+	SingleSignOn *bool `json:"single_sign_on" nullable:"false" description:"${user.unlink}"`
 }
 
 // editUser describes, disables or enables a user.
@@ -246,7 +255,7 @@ func (a *API) editUser(c *fiber.Ctx, known *accounts.Accounts, in editUserIn) er
 		}
 	}
 	u, err := known.EditUser(c.UserContext(), in.User,
-		accounts.UserEdit{Description: in.Description, IsDisabled: in.IsDisabled})
+		accounts.UserEdit{Description: in.Description, IsDisabled: in.IsDisabled, SingleSignOn: in.SingleSignOn})
 	return a.tellUser(c, http.StatusOK, u, err)
 }
 

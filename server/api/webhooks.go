@@ -81,7 +81,7 @@ type webhookView struct {
 
 	Failures     int        `json:"failures" description:"Attempts since the last that succeeded."`
 	FailingSince *time.Time `json:"failing_since" description:"The first of them."`
-	User         string     `json:"user" description:"Who made it."`
+	User         string     `json:"user" description:"${webhook.user}"`
 	CreatedAt    time.Time  `json:"created_at"`
 	UpdatedAt    time.Time  `json:"updated_at"`
 }
@@ -309,6 +309,9 @@ func (a *API) editWebhook(c *fiber.Ctx, all *webhooks.Hooks, h webhooks.Hook, in
 		}
 	}
 	h, err := all.Edit(c.UserContext(), h.ID, func(h *webhooks.Hook) {
+		if in.Enabled != nil && *in.Enabled && !h.IsEnabled {
+			h.User = host.User(c)
+		}
 		setIf(&h.URL, in.URL)
 		setIf(&h.Description, in.Description)
 		setIf(&h.IsEnabled, in.Enabled)

@@ -53,6 +53,9 @@ type Entry struct {
 	SQL      string    `json:"sql_sha256,omitempty"`
 	Repeated int64     `json:"repeated,omitempty"` // how many more like it there were
 	Detail   string    `json:"detail,omitempty"`   // what Server did; of others, what they are about besides datasets
+
+	// Acknowledged is the SHA-256 of the problems before this entry that its user has seen and acknowledged, see Report.
+	Acknowledged string `json:"acknowledged,omitempty"`
 }
 
 // maxText is the longest text of an entry, in bytes.

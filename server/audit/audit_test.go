@@ -382,3 +382,55 @@ func TestTheEndOfAJobIsRecordedOnce(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// What was lost stays reported until an admin acknowledges it, and what happens to those entries later is reported anew.
+func TestALossIsAcknowledged(t *testing.T) {
+	dir, kept := written(t, 20)
+	path := only(t, dir)
+	lose := func(from, to int) {
+		lines := linesOf(t, path)
+		done(t, os.WriteFile(path, append(bytes.Join(slices.Delete(lines, from, to), nil), '\n'), 0o600))
+	}
+	acknowledge := func(digest string, status int) {
+		l := open(t, audit.Options{Dir: dir, Keeper: kept})
+		l.Append(audit.Entry{Kind: audit.Write, User: "ada", Status: status, Acknowledged: digest, Detail: "the disk"})
+		done(t, l.Close())
+	}
+	lose(5, 7)
+	found := check(t, dir, kept)
+	if len(found.Problems) != 1 || found.Digest == "" {
+		t.Fatalf("%+v", found)
+	}
+	acknowledge("another", 204)
+	acknowledge(found.Digest, 403)
+	if r := check(t, dir, kept); !slices.Equal(r.Problems, found.Problems) || len(r.Acknowledged) != 0 {
+		t.Errorf("acknowledged by other digests and refused: %+v", r)
+	}
+	acknowledge(found.Digest, 204)
+	r := check(t, dir, kept)
+	if len(r.Problems) != 0 || r.Digest != "" || len(r.Acknowledged) != 1 || r.Acknowledged[0].User != "ada" ||
+		r.Acknowledged[0].Note != "the disk" || !slices.Equal(r.Acknowledged[0].Problems, found.Problems) {
+		t.Errorf("acknowledged: %+v", r)
+	}
+	lose(2, 3)
+	if r := check(t, dir, kept); len(r.Problems) != 2 || len(r.Acknowledged) != 0 {
+		t.Errorf("more is lost: %+v", r)
+	}
+}
+
+// A last entry that was changed while no server ran is still reported once one goes on after it.
+func TestAChangedLastEntryStaysReported(t *testing.T) {
+	dir, kept := written(t, 3)
+	path := only(t, dir)
+	text, err := os.ReadFile(path)
+	done(t, err)
+	end := bytes.LastIndex(text, []byte(`"stop"`))
+	done(t, os.WriteFile(path, append(text[:end:end], bytes.Replace(text[end:], []byte("stop"), []byte("STOP"), 1)...), 0o600))
+	if r := check(t, dir, kept); len(r.Problems) != 1 {
+		t.Errorf("before a start: %+v", r)
+	}
+	done(t, open(t, audit.Options{Dir: dir, Keeper: kept}).Close())
+	if r := check(t, dir, kept); len(r.Problems) != 1 || !strings.Contains(r.Problems[0], "does not follow") {
+		t.Errorf("after one: %+v", r)
+	}
+}

@@ -4,12 +4,16 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // Report is what Check found.
@@ -18,7 +22,24 @@ type Report struct {
 	First    int64    `json:"first" description:"The number of the first entry."`
 	Last     Head     `json:"last"`
 	Problems []string `json:"problems" description:"What is wrong; empty: nothing."`
+
+	// Of those of the problems that can be acknowledged.
+	Digest string `json:"problems_sha256" description:"Of the problems, to acknowledge them by; empty: there is nothing to."`
+
+	Acknowledged []Acknowledgement `json:"acknowledged" description:"Problems that an admin has acknowledged."`
 }
+
+// Acknowledgement says that an admin knows of problems, which do not count as such any more.
+type Acknowledgement struct {
+	Number   int64     `json:"number"` // of the entry that says so
+	Time     time.Time `json:"time"`
+	User     string    `json:"user"`
+	Note     string    `json:"note"`
+	Problems []string  `json:"problems"`
+}
+
+// newReport returns a report without problems.
+func newReport() Report { return Report{Problems: []string{}, Acknowledged: []Acknowledgement{}} }
 
 // maxProblems is how many problems a report lists.
 const maxProblems = 100
@@ -26,7 +47,7 @@ const maxProblems = 100
 // Check reads the whole log in a data directory, and reports entries that are missing, changed, moved or added. kept is
 // the head that was kept apart from it.
 func Check(ctx context.Context, dataDir string, kept Head) (Report, error) {
-	c := &chain{kept: kept, report: Report{Problems: []string{}}}
+	c := &chain{kept: kept, report: newReport(), sum: sha256.New()}
 	all, err := files(filepath.Join(dataDir, Folder))
 	if err != nil {
 		return c.report, err
@@ -37,7 +58,8 @@ func Check(ctx context.Context, dataDir string, kept Head) (Report, error) {
 		}
 	}
 	if c.report.Last.Number < kept.Number {
-		c.problem("the log ends with entry %d, and its last was entry %d: it was cut off", c.report.Last.Number, kept.Number)
+		c.list(fmt.Sprintf("the log ends with entry %d, and its last was entry %d: it was cut off", c.report.Last.Number,
+			kept.Number))
 	}
 	return c.report, nil
 }
@@ -45,7 +67,7 @@ func Check(ctx context.Context, dataDir string, kept Head) (Report, error) {
 // Check checks the log while it is written.
 func (l *Log) Check(ctx context.Context) (Report, error) {
 	if l == nil {
-		return Report{Problems: []string{}}, nil
+		return newReport(), nil
 	}
 	var kept Head
 	if l.options.Keeper != nil {
@@ -61,12 +83,34 @@ func (l *Log) Check(ctx context.Context) (Report, error) {
 type chain struct {
 	kept   Head
 	report Report
+	sum    hash.Hash // of the problems that are not acknowledged
 }
 
+// problem reports what is wrong in the entries that were read so far: it stays, whatever follows.
 func (c *chain) problem(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	fmt.Fprintln(c.sum, text)
+	c.report.Digest = hex.EncodeToString(c.sum.Sum(nil))
+	c.list(text)
+}
+
+// list lists a problem.
+func (c *chain) list(text string) {
 	if len(c.report.Problems) < maxProblems {
-		c.report.Problems = append(c.report.Problems, fmt.Sprintf(format, args...))
+		c.report.Problems = append(c.report.Problems, text)
 	}
+}
+
+// acknowledge takes the problems so far for known, if they are those that an entry says. Of one that says others,
+// something before it was changed since.
+func (c *chain) acknowledge(e Entry) {
+	if e.Acknowledged == "" || e.refused() || e.Acknowledged != c.report.Digest {
+		return
+	}
+	c.report.Acknowledged = append(c.report.Acknowledged,
+		Acknowledgement{e.Number, e.Time, e.User, e.Detail, c.report.Problems})
+	c.report.Problems, c.report.Digest = []string{}, ""
+	c.sum.Reset()
 }
 
 // read checks the lines of a file. A last line without an end is being written, or is what a crash left.
@@ -113,8 +157,9 @@ func (c *chain) next(line []byte, file string) {
 		c.problem("%s: entry %d does not follow from the one before it: one of them was changed", file, e.Number)
 	}
 	if e.Number == c.kept.Number && hash != c.kept.Hash {
-		c.problem("%s: entry %d is not the one that was written: it was changed, or one before it", file, e.Number)
+		c.list(fmt.Sprintf("%s: entry %d is not the one that was written: it was changed, or one before it", file, e.Number))
 	}
+	c.acknowledge(e)
 	if c.report.Entries++; c.report.First == 0 {
 		c.report.First = e.Number
 	}

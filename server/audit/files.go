@@ -91,6 +91,10 @@ func (l *Log) resume(kept Head) (notes []Entry) {
 		note("cut_off", "the last entry was number %d, and is number %d now", kept.Number, l.last.Number)
 		l.last = kept
 	}
+	if l.last.Number == kept.Number && l.last.Hash != kept.Hash {
+		note("damaged", "entry %d is not the one that was written", kept.Number)
+		l.last = kept // so that the next entry does not follow from what is there now, and checking the log reports it
+	}
 	return notes
 }
 

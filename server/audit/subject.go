@@ -99,6 +99,11 @@ func (s *Subject) About(format string, args ...any) {
 	s.note(func(e *Entry) { e.Detail = fmt.Sprintf(format, args...) })
 }
 
+// Acknowledges notes that the request acknowledges problems of the log, by their digest, and why.
+func (s *Subject) Acknowledges(digest, note string) {
+	s.note(func(e *Entry) { e.Acknowledged, e.Detail = digest, note })
+}
+
 // Reads notes that the request changes nothing, such as a dry run.
 func (s *Subject) Reads() {
 	if s != nil {

@@ -159,6 +159,7 @@ var accessTable = map[string]entry{
 	"PUT /api/v1/projects/:project/quota": {need: access.Admin, body: `{}`},
 	"GET /api/v1/audit":                   {need: access.Admin},
 	"GET /api/v1/audit/check":             {need: access.Admin},
+	"POST /api/v1/audit/acknowledgements": {need: access.Admin, body: "{}"},
 
 	"GET /api/v1/webhooks":                                          {need: access.Known},
 	"POST /api/v1/webhooks":                                         {need: access.Maintainer, body: `{"url":"https://example.com/","project_id":{project},"kinds":["x"]}`},

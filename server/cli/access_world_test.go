@@ -39,6 +39,7 @@ type accessWorld struct {
 	store    *storage.Store
 	accounts *accounts.Accounts
 	quotas   *quotas.Quotas
+	settings *settings.DB
 	hooks    *webhooks.Hooks
 	gate     *access.Gate
 	app      *fiber.App
@@ -65,7 +66,7 @@ func newAccessWorld(t *testing.T) *accessWorld {
 	}
 	t.Cleanup(func() { set.Close() })
 	start := time.Now()
-	w := &accessWorld{store: store, ids: map[int64]string{}, forks: map[int64]string{}, secret: "topsecret", now: &start}
+	w := &accessWorld{store: store, ids: map[int64]string{}, forks: map[int64]string{}, secret: "topsecret", now: &start, settings: set}
 	clock := func() time.Time { return *w.now }
 	if w.accounts, err = accounts.Open(ctx, set, clock, nil); err != nil {
 		t.Fatal(err)

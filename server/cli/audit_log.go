@@ -6,7 +6,9 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/rowback/rowback/server/audit"
 	"github.com/rowback/rowback/server/terminal"
 )
 
@@ -19,6 +21,8 @@ type auditCmd struct {
 	Dataset string `help:"Only those about this dataset, by name or id."`
 	Limit   int    `help:"How many to list; 0: all." default:"50"`
 	Check   bool   `help:"Report whether entries are missing or were changed."`
+
+	Acknowledge string `help:"${audit_acknowledge}" placeholder:"NOTE"`
 }
 
 // auditEntry is an entry as the command line shows it.
@@ -44,6 +48,9 @@ type auditEntry struct {
 
 // Run lists entries, or checks the log.
 func (cmd *auditCmd) Run(c console) error {
+	if cmd.Acknowledge != "" {
+		return cmd.acknowledge(c)
+	}
 	if cmd.Check {
 		return cmd.check(c)
 	}
@@ -82,24 +89,45 @@ func (e auditEntry) outcome() string {
 	return out
 }
 
-func (cmd *auditCmd) check(c console) error {
-	var report struct {
-		Entries  int64    `json:"entries"`
-		Problems []string `json:"problems"`
-		Last     struct {
-			Number int64  `json:"number"`
-			Hash   string `json:"hash"`
-		} `json:"last"`
+// acknowledge lists what is wrong with the log, and records that the user knows of it.
+func (cmd *auditCmd) acknowledge(c console) error {
+	var report audit.Report
+	if err := cmd.get("/api/v1/audit/check", nil, &report); err != nil {
+		return err
 	}
+	body := map[string]any{"problems_sha256": report.Digest, "note": cmd.Acknowledge}
+	if err := cmd.post("/api/v1/audit/acknowledgements", nil, body, nil); err != nil {
+		return err
+	}
+	return c.answer(report, func() {
+		for _, p := range report.Problems {
+			c.println("acknowledged:", p)
+		}
+	})
+}
+
+// check reports whether entries are missing or were changed.
+func (cmd *auditCmd) check(c console) error {
+	var report audit.Report
 	if err := cmd.get("/api/v1/audit/check", nil, &report); err != nil {
 		return err
 	}
 	err := c.answer(report, func() {
+		for _, a := range report.Acknowledged {
+			c.printf("acknowledged by %s at %s (%s):\n", a.User, a.Time.Format(time.RFC3339), a.Note)
+			for _, p := range a.Problems {
+				c.println(" ", p)
+			}
+		}
 		for _, p := range report.Problems {
 			c.println(p)
 		}
 		if len(report.Problems) == 0 {
-			c.printf("%s entries, none missing or changed; the last is %d, with the hash %s\n", comma(report.Entries),
+			more := ""
+			if len(report.Acknowledged) > 0 {
+				more = " besides"
+			}
+			c.printf("%s entries, none missing or changed%s; the last is %d, with the hash %s\n", comma(report.Entries), more,
 				report.Last.Number, report.Last.Hash)
 		}
 	})

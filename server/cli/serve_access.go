@@ -86,6 +86,7 @@ func (s *serving) letIn(ctx context.Context) (err error) {
 		return err
 	}
 	s.accounts.Closed = func() { guard(s.dir, s.log) }
+	s.accounts.Changed = s.stopWebhooks
 	if s.accounts.IsClosed() {
 		guard(s.dir, s.log)
 	}
@@ -110,7 +111,7 @@ func (s *serving) letIn(ctx context.Context) (err error) {
 	}
 	s.shared.gate = access.New(o)
 	if s.TokenFile != "" {
-		s.reloadTokens(ctx, s.shared.gate, s.log)
+		s.reloadTokens(ctx)
 	}
 	return nil
 }
@@ -123,7 +124,7 @@ func guard(dir string, log *slog.Logger) {
 }
 
 // reloadTokens reads --token-file again at each SIGHUP. A file with a mistake changes nothing.
-func (cmd *serveCmd) reloadTokens(ctx context.Context, gate *access.Gate, log *slog.Logger) {
+func (s *serving) reloadTokens(ctx context.Context) {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	go func() {
@@ -134,13 +135,16 @@ func (cmd *serveCmd) reloadTokens(ctx context.Context, gate *access.Gate, log *s
 				return
 			case <-hangup:
 			}
-			fixed, err := cmd.fixed()
+			fixed, err := s.serveCmd.fixed()
 			if err != nil {
-				log.Error("the tokens could not be read again; those before stay", "error", err)
+				s.log.Error("the tokens could not be read again; those before stay", "error", err)
 				continue
 			}
-			gate.Replace(fixed)
-			log.Info("the tokens were read again", "tokens", len(fixed))
+			s.shared.gate.Replace(fixed)
+			s.log.Info("the tokens were read again", "tokens", len(fixed))
+			if err := s.reviewWebhooks(ctx); err != nil {
+				s.log.Error("webhooks of users without a token could not be stopped", "error", err)
+			}
 		}
 	}()
 }

@@ -159,7 +159,6 @@ func (s *serving) startWork(ctx context.Context) error {
 			return fmt.Errorf("loading the samples: %w", err)
 		}
 	}
-	s.atEnd(inBackground(ctx, s.hooks.Run))
 	return nil
 }
 
@@ -172,6 +171,10 @@ func (s *serving) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.atEnd(func() { s.accounts.Close() })
+	if err := s.reviewWebhooks(ctx); err != nil {
+		return fmt.Errorf("looking at whose the webhooks are: %w", err)
+	}
+	s.atEnd(inBackground(ctx, s.hooks.Run))
 	s.shared.rates = rates.New(s.RateLimit, nil)
 	if s.shared.traces, err = traces.Open(ctx, s.Traces, version, s.log); err != nil {
 		return err

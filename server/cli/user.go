@@ -17,6 +17,8 @@ type userCmd struct {
 	Grant   userGrantCmd   `cmd:"" help:"Give a user a role in a project, or take it away."`
 	Disable userDisableCmd `cmd:"" help:"Let a user in no more, at once."`
 	Enable  userEnableCmd  `cmd:"" help:"Let a disabled user in again."`
+	Link    userLinkCmd    `cmd:"" help:"Let the identity provider log a user in, under the user's name."`
+	Unlink  userUnlinkCmd  `cmd:"" help:"Let the identity provider not log a user in any more."`
 	Delete  userDeleteCmd  `cmd:"" help:"Remove a user with all roles and tokens."`
 }
 
@@ -33,6 +35,8 @@ type userAnswer struct {
 	IsDisabled  bool          `json:"is_disabled"`
 	CreatedAt   string        `json:"created_at"`
 	Roles       []grantAnswer `json:"roles"`
+
+	SingleSignOn bool `json:"single_sign_on"`
 }
 
 // String says who that is, on one line.
@@ -40,6 +44,9 @@ func (u userAnswer) String() string {
 	out := "user " + u.Name + ": " + rolesText(u.Roles)
 	if u.IsDisabled {
 		out += "; disabled"
+	}
+	if u.SingleSignOn {
+		out += "; logs in at the identity provider"
 	}
 	return out
 }
@@ -85,9 +92,9 @@ func (cmd *userListCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	return cmd.print(c, all, "USER\tROLES\tDISABLED\tCREATED\tDESCRIPTION", func(row func(...any)) {
+	return cmd.print(c, all, "USER\tROLES\tDISABLED\tSSO\tCREATED\tDESCRIPTION", func(row func(...any)) {
 		for _, u := range all {
-			row(u.Name, rolesText(u.Roles), u.IsDisabled, terminal.Moment(u.CreatedAt), u.Description)
+			row(u.Name, rolesText(u.Roles), u.IsDisabled, u.SingleSignOn, terminal.Moment(u.CreatedAt), u.Description)
 		}
 	})
 }
@@ -99,11 +106,12 @@ type userCreateCmd struct {
 	Role        string `help:"A role: reader, writer, maintainer or admin."`
 	Project     string `help:"Name or number of the project of that role; * for all." default:"*" placeholder:"NAME"`
 	Description string `help:"Who that is."`
+	SSO         bool   `name:"sso" help:"Whoever the identity provider calls by this name is this user."`
 }
 
 // Run adds a user.
 func (cmd *userCreateCmd) Run(c console) error {
-	body := map[string]any{"name": cmd.Name, "description": cmd.Description}
+	body := map[string]any{"name": cmd.Name, "description": cmd.Description, "single_sign_on": cmd.SSO}
 	if cmd.Role != "" {
 		body["roles"] = []grantAnswer{{cmd.Project, cmd.Role}}
 	}
@@ -148,10 +156,10 @@ type oneUser struct {
 	Name string `arg:"" help:"The user's name."`
 }
 
-// setDisabled disables or enables the user.
-func (o oneUser) setDisabled(c console, is bool) error {
+// set changes a field of the user.
+func (o oneUser) set(c console, field string, is bool) error {
 	var u userAnswer
-	err := o.call(http.MethodPatch, usersPath(o.Name), nil, map[string]any{"is_disabled": is}, &u)
+	err := o.call(http.MethodPatch, usersPath(o.Name), nil, map[string]any{field: is}, &u)
 	if err != nil {
 		return err
 	}
@@ -162,14 +170,22 @@ func (o oneUser) setDisabled(c console, is bool) error {
 type (
 	userDisableCmd struct{ oneUser }
 	userEnableCmd  struct{ oneUser }
+	userLinkCmd    struct{ oneUser }
+	userUnlinkCmd  struct{ oneUser }
 	userDeleteCmd  struct{ oneUser }
 )
 
 // Run disables a user.
-func (cmd *userDisableCmd) Run(c console) error { return cmd.setDisabled(c, true) }
+func (cmd *userDisableCmd) Run(c console) error { return cmd.set(c, "is_disabled", true) }
 
 // Run enables a user.
-func (cmd *userEnableCmd) Run(c console) error { return cmd.setDisabled(c, false) }
+func (cmd *userEnableCmd) Run(c console) error { return cmd.set(c, "is_disabled", false) }
+
+// Run links a user to the identity provider.
+func (cmd *userLinkCmd) Run(c console) error { return cmd.set(c, "single_sign_on", true) }
+
+// Run parts a user from the identity provider.
+func (cmd *userUnlinkCmd) Run(c console) error { return cmd.set(c, "single_sign_on", false) }
 
 // Run removes a user.
 func (cmd *userDeleteCmd) Run(c console) error {

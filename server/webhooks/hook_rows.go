@@ -22,7 +22,7 @@ type Hook struct {
 	Failures       int       // attempts since the last that succeeded
 	FailingSince   time.Time // the first of them; zero: none
 	PausedUntil    time.Time // nothing is sent before
-	User           string
+	User           string    // who made it, or has enabled it since: it lasts as long as they may have it
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
 }
@@ -120,10 +120,32 @@ func putHook(tx *sql.Tx, h Hook) error {
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
 		ON CONFLICT (id) DO UPDATE SET url = excluded.url, description = excluded.description, kinds = excluded.kinds,
 		is_enabled = excluded.is_enabled, disabled_reason = excluded.disabled_reason, failures = excluded.failures,
-		failing_since = excluded.failing_since, paused_until = excluded.paused_until, updated_at = excluded.updated_at`,
+		failing_since = excluded.failing_since, paused_until = excluded.paused_until, user_name = excluded.user_name,
+		updated_at = excluded.updated_at`,
 		h.ID, h.URL, h.Secret, h.Description, string(kinds), h.Project, h.Dataset, h.IsEnabled, h.DisabledReason,
 		h.Failures, micros(h.FailingSince), micros(h.PausedUntil), h.User, micros(h.CreatedAt), micros(h.UpdatedAt))
 	return err
+}
+
+// StopOf disables those webhooks of a user that the user may no longer have: why returns the reason, or nothing for one
+// that may stay. It returns how many were disabled. Their messages wait until someone enables them.
+func StopOf(tx *sql.Tx, user string, why func(Hook) string) (stopped int, err error) {
+	all, err := list(tx, scanHook, `SELECT `+hookColumns+` FROM webhooks WHERE is_enabled AND user_name = ?1`, user)
+	if err != nil {
+		return 0, err
+	}
+	for _, h := range all {
+		reason := why(h)
+		if reason == "" {
+			continue
+		}
+		if _, err := tx.Exec(`UPDATE webhooks SET is_enabled = FALSE, disabled_reason = ?2 WHERE id = ?1`,
+			h.ID, reason); err != nil {
+			return stopped, err
+		}
+		stopped++
+	}
+	return stopped, nil
 }
 
 // DisableAll disables all webhooks, for a reason. Their messages wait until they are enabled again.
