@@ -3,10 +3,12 @@ package certs
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +21,7 @@ import (
 // Source has the certificate under which connections are encrypted. protocols are offered by ALPN.
 type Source interface {
 	Config(protocols ...string) *tls.Config
+	Expires() time.Time // when the certificate that is in use ends; of several, the first; zero: there is none
 }
 
 // Authority is where certificates come from by themselves (ACME, RFC 8555).
@@ -35,9 +38,11 @@ type Authority struct {
 type Acme struct {
 	Authority
 	manager *autocert.Manager
+	asked   *asked
 
 	mu     sync.Mutex
 	warned time.Time
+	ends   map[string]time.Time // of the certificates that were used last, by domain
 }
 
 // NewAcme returns the certificates of an authority, whose terms the operator accepts by asking for them. None is asked
@@ -56,9 +61,12 @@ func NewAcme(a Authority) (*Acme, error) {
 	if !strings.HasPrefix(a.Directory, "https://") {
 		return nil, fmt.Errorf("the authority's URL %s must begin with https://", a.Directory)
 	}
-	return &Acme{Authority: a, manager: &autocert.Manager{
+	requests := &asked{next: http.DefaultTransport.(*http.Transport).Clone()}
+	return &Acme{Authority: a, asked: requests, ends: map[string]time.Time{}, manager: &autocert.Manager{
 		Prompt: autocert.AcceptTOS, Cache: autocert.DirCache(a.Dir), HostPolicy: autocert.HostWhitelist(a.Domains...),
-		Email: a.Email, Client: &acme.Client{DirectoryURL: a.Directory, UserAgent: "rowback"},
+		Email: a.Email, Client: &acme.Client{
+			DirectoryURL: a.Directory, UserAgent: "rowback", HTTPClient: &http.Client{Transport: requests},
+		},
 	}}, nil
 }
 
@@ -77,9 +85,41 @@ func (a *Acme) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
 	}
 	found, err := a.manager.GetCertificate(hello)
 	if err != nil && a.allows(hello.ServerName) {
-		a.warn(hello.ServerName, err)
+		a.warn("no certificate: connections are refused. The domain must lead to this server's port 443",
+			"domain", hello.ServerName, "error", err)
+	}
+	if err == nil && found.Leaf != nil && a.allows(hello.ServerName) { // and not one that answers the authority's question
+		a.look(strings.TrimSuffix(hello.ServerName, "."), found.Leaf)
 	}
 	return found, err
+}
+
+// look warns of a certificate that is not renewed in time, and remembers when it ends. Renewal begins when a third of its
+// life is left, and is tried again each half hour or so.
+func (a *Acme) look(domain string, leaf *x509.Certificate) {
+	a.mu.Lock()
+	a.ends[domain] = leaf.NotAfter
+	a.mu.Unlock()
+	switch left := time.Until(leaf.NotAfter); {
+	case left <= 0:
+		a.warn("the certificate has expired and could not be renewed: clients refuse it", "domain", domain,
+			"valid_until", leaf.NotAfter, "error", a.asked.last())
+	case left < leaf.NotAfter.Sub(leaf.NotBefore)/4:
+		a.warn("the certificate could not be renewed yet: the one before stays in use", "domain", domain,
+			"valid_until", leaf.NotAfter, "error", a.asked.last())
+	}
+}
+
+// Expires returns when the first of the certificates ends that are in use.
+func (a *Acme) Expires() (first time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, end := range a.ends {
+		if first.IsZero() || end.Before(first) {
+			first = end
+		}
+	}
+	return first
 }
 
 // allows reports whether certificates are wanted for a name: clients may ask for any.
@@ -87,33 +127,72 @@ func (a *Acme) allows(name string) bool {
 	return a.manager.HostPolicy(context.Background(), strings.TrimSuffix(name, ".")) == nil
 }
 
-// warn logs, at most once a minute, that a domain has no certificate: every connection to it fails.
-func (a *Acme) warn(domain string, err error) {
+// warn logs what is wrong with certificates, at most once a minute: each connection finds out.
+func (a *Acme) warn(what string, about ...any) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if now := time.Now(); now.Sub(a.warned) >= time.Minute {
 		a.warned = now
-		a.Log.Error("no certificate: connections are refused. The domain must lead to this server's port 443",
-			"domain", domain, "authority", a.Directory, "error", err)
+		a.Log.Error(what, append(about, "authority", a.Directory)...)
 	}
 }
 
-// Obtain asks for the certificates that are not there yet, before a client needs them. The server must listen already.
-func (a *Acme) Obtain(ctx context.Context) {
-	for _, domain := range a.Domains {
-		hello := &tls.ClientHelloInfo{
-			ServerName: domain, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256},
+// Keep asks for the certificates that are not there, before a client needs them, and looks at those that are, until ctx
+// ends. The server must listen already. An authority that can't be asked now is asked again.
+func (a *Acme) Keep(ctx context.Context) {
+	every := time.NewTicker(time.Minute)
+	defer every.Stop()
+	known := map[string]time.Time{}
+	for {
+		for _, domain := range a.Domains {
+			got, err := a.certificate(&tls.ClientHelloInfo{
+				ServerName: domain, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256},
+			})
+			if err == nil && got.Leaf != nil && !got.Leaf.NotAfter.Equal(known[domain]) {
+				known[domain] = got.Leaf.NotAfter
+				a.Log.Info("there is a certificate", "domain", domain, "valid_until", got.Leaf.NotAfter)
+			}
 		}
-		got, err := a.manager.GetCertificate(hello)
-		switch {
-		case ctx.Err() != nil:
+		select {
+		case <-ctx.Done():
 			return
-		case err != nil:
-			a.warn(domain, err)
-		case got.Leaf != nil:
-			a.Log.Info("there is a certificate", "domain", domain, "valid_until", got.Leaf.NotAfter)
+		case <-every.C:
 		}
 	}
+}
+
+// asked are the requests to an authority. Renewals fail silently in autocert, so that why is remembered here.
+type asked struct {
+	next   http.RoundTripper
+	mu     sync.Mutex
+	failed error
+}
+
+// RoundTrip sends a request.
+func (r *asked) RoundTrip(request *http.Request) (*http.Response, error) {
+	answer, err := r.next.RoundTrip(request)
+	switch {
+	case err != nil:
+		r.note(err)
+	case answer.StatusCode >= 400:
+		r.note(fmt.Errorf("%s answered %s", request.URL.Host, answer.Status))
+	case request.Method == http.MethodPost:
+		r.note(nil)
+	}
+	return answer, err
+}
+
+func (r *asked) note(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failed = err
+}
+
+// last returns why the last request failed; nil: it did not.
+func (r *asked) last() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failed
 }
 
 // CheckFlags refuses flags of both kinds of certificates at once, or one without the other.

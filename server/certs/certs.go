@@ -46,6 +46,9 @@ func (p *Pair) Config(protocols ...string) *tls.Config {
 	}
 }
 
+// Expires returns when the certificate ends.
+func (p *Pair) Expires() time.Time { return p.certificate().Leaf.NotAfter }
+
 // certificate returns the certificate as it is in the files now. While they can't be read, such as between the
 // replacement of the one and of the other, that is the one before.
 func (p *Pair) certificate() *tls.Certificate {

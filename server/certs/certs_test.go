@@ -66,14 +66,15 @@ func TestARenewedCertificateIsUsed(t *testing.T) {
 	now := time.Now()
 	later := func() time.Time { now = now.Add(2 * time.Second); return now }
 	dir, log := t.TempDir(), &bytes.Buffer{}
-	cert, key := issue(t, dir, 1, now.Add(time.Hour))
+	end := now.Add(time.Hour)
+	cert, key := issue(t, dir, 1, end)
 	pair, err := certs.Load(cert, key, slog.New(slog.NewTextHandler(log, nil)), later)
 	if err != nil {
 		t.Fatal(err)
 	}
 	config := pair.Config()
-	if n := number(t, config); n != 1 {
-		t.Errorf("the certificate is number %d", n)
+	if n := number(t, config); n != 1 || pair.Expires().Unix() != end.Unix() {
+		t.Errorf("the certificate is number %d, and ends %s", n, pair.Expires())
 	}
 	old, err := os.ReadFile(key)
 	if err != nil {

@@ -25,11 +25,11 @@ type backupCmd struct {
 // backupCreateCmd makes a backup: by the server, or, with a directory, of a store that no server has open.
 type backupCreateCmd struct {
 	remote
-	Dir       string `arg:"" optional:"" help:"${backup_dir}" type:"path"`
-	Data      string `help:"Data directory, if the backup goes to DIR." default:"rowback-data" type:"path"`
-	Dataset   string `help:"Name or id of a dataset: only this, with its history and its forks." placeholder:"NAME"`
-	ProjectID int64  `help:"The project of the dataset." default:"1"`
-	Full      bool   `help:"Read and write everything again, as if there were no earlier backups."`
+	Dir       string     `arg:"" optional:"" help:"${backup_dir}" type:"path"`
+	Data      string     `help:"Data directory, if the backup goes to DIR." default:"rowback-data" type:"path"`
+	Dataset   string     `help:"Name or id of a dataset: only this, with its history and its forks." placeholder:"NAME"`
+	ProjectID projectRef `help:"${of_project}" default:"1" aliases:"project" placeholder:"NAME"`
+	Full      bool       `help:"Read and write everything again, as if there were no earlier backups."`
 }
 
 // backupAnswer is a backup as the server describes it.
@@ -102,7 +102,11 @@ func (cmd *backupCreateCmd) local() (a backupAnswer, err error) {
 	defer func() { err = errors.Join(err, store.Close()) }()
 	n := storage.NewStoreBackup{Full: cmd.Full}
 	if cmd.Dataset != "" {
-		d, err := store.FindDataset(ctx, cmd.ProjectID, cmd.Dataset)
+		project, ok := cmd.ProjectID.number()
+		if !ok {
+			return a, fmt.Errorf("--project-id %s: without a server a project is named by its number", cmd.ProjectID)
+		}
+		d, err := store.FindDataset(ctx, project, cmd.Dataset)
 		if err != nil {
 			return a, err
 		}

@@ -23,8 +23,8 @@ type remote struct {
 // dataset is a dataset on a server.
 type datasetFlags struct {
 	remote
-	Dataset   string `short:"d" help:"Name or id of the dataset." required:"" placeholder:"NAME"`
-	ProjectID int64  `help:"The project of the dataset." default:"1"`
+	Dataset   string     `short:"d" help:"Name or id of the dataset." required:"" placeholder:"NAME"`
+	ProjectID projectRef `help:"${of_project}" default:"1" aliases:"project" placeholder:"NAME"`
 }
 
 // path returns the URL path of a resource of the dataset.

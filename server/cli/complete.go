@@ -245,8 +245,7 @@ func (at soFar) served(name string) []string {
 	if r.connect() != nil {
 		return nil
 	}
-	project := int64(1)
-	_, _ = fmt.Sscan(at.or("project-id", "1"), &project) // what is not a number is the first project
+	project := projectRef(at.or("project-id", at.or("project", "1")))
 	switch name {
 	case "dataset", "to-dataset":
 		names, _ := r.datasetNames(project)
@@ -272,7 +271,7 @@ func (at soFar) or(name, otherwise string) string {
 }
 
 // datasetNames returns the names of the datasets of a project.
-func (r remote) datasetNames(project int64) (names []string, err error) {
+func (r remote) datasetNames(project projectRef) (names []string, err error) {
 	var page datasetPage
 	err = r.get(datasetsPath, url.Values{"project_id": {fmt.Sprint(project)}, "limit": {"1000"}}, &page)
 	for _, d := range page.Datasets {

@@ -57,8 +57,8 @@ type datasetPage struct {
 type datasetListCmd struct {
 	remote
 	formatFlag
-	ProjectID *int64 `help:"Only of this project. By default of all." placeholder:"N"`
-	Deleted   bool   `help:"List deleted datasets instead of the others."`
+	ProjectID *projectRef `help:"${only_project}" aliases:"project" placeholder:"NAME"`
+	Deleted   bool        `help:"List deleted datasets instead of the others."`
 }
 
 // Run lists datasets, of all pages.
@@ -129,9 +129,9 @@ func (f declaredFlags) body() (map[string]any, error) {
 // datasetCreateCmd creates a dataset.
 type datasetCreateCmd struct {
 	remote
-	Name      string   `arg:"" help:"The dataset's name."`
-	ProjectID int64    `help:"Its project." default:"1"`
-	Key       []string `help:"The key columns. Without any, the server numbers the records." placeholder:"COLUMN"`
+	Name      string     `arg:"" help:"The dataset's name."`
+	ProjectID projectRef `help:"Its project: name or number." default:"1" aliases:"project" placeholder:"NAME"`
+	Key       []string   `help:"The key columns. Without any, the server numbers the records." placeholder:"COLUMN"`
 	declaredFlags
 }
 
@@ -152,8 +152,8 @@ func (cmd *datasetCreateCmd) Run(c console) error {
 // oneDataset names a dataset as what a command is about.
 type oneDataset struct {
 	remote
-	Dataset   string `arg:"" help:"Name or id of the dataset."`
-	ProjectID int64  `help:"The project of the dataset." default:"1"`
+	Dataset   string     `arg:"" help:"Name or id of the dataset."`
+	ProjectID projectRef `help:"${of_project}" default:"1" aliases:"project" placeholder:"NAME"`
 }
 
 // flags returns the dataset as other commands name it.

@@ -18,8 +18,8 @@ type datasetVersionCmd struct {
 // versionedFlags has the flags that name a dataset in seed 000.
 type versionedFlags struct {
 	remote
-	ProjectID   int64  `help:"Project ID." required:""`
-	DatasetName string `help:"Dataset name." required:""`
+	ProjectID   projectRef `help:"Project ID, or the project's name." required:"" aliases:"project" placeholder:"NAME"`
+	DatasetName string     `help:"Dataset name." required:""`
 }
 
 // body adds the dataset to a request's body, where the routes of seed 000 have it.

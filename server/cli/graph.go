@@ -57,7 +57,7 @@ func (cmd *logCmd) lanes() ([]lane, error) {
 	lanes := []lane{first}
 	for _, f := range forks {
 		lanes = append(lanes, lane{
-			dataset: datasetFlags{cmd.remote, f.ID, f.ProjectID}, name: f.Name, from: 0, fork: *f.ForkCommit,
+			dataset: datasetFlags{cmd.remote, f.ID, numbered(f.ProjectID)}, name: f.Name, from: 0, fork: *f.ForkCommit,
 		})
 	}
 	for i := range lanes {

@@ -15,7 +15,7 @@ func TestThePromptCompletesNames(t *testing.T) {
 	}}
 	server := httptest.NewServer(s)
 	defer server.Close()
-	names := &namesAt{cmd: &queryCmd{remote: remote{Server: server.URL}, ProjectID: 1}}
+	names := &namesAt{cmd: &queryCmd{remote: remote{Server: server.URL}, ProjectID: "1"}}
 	for _, c := range []struct {
 		line, word string
 		want       []string

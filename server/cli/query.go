@@ -22,7 +22,7 @@ type queryCmd struct {
 	SQL       string        `arg:"" optional:"" help:"One SELECT. Without it, you are asked for statements, or they are read from standard input."`
 	File      string        `short:"f" help:"Read the statement from a file; - is standard input." placeholder:"FILE"`
 	Param     []string      `help:"A value for the next ? of the statement; may be repeated." placeholder:"VALUE" sep:"none"`
-	ProjectID int64         `help:"The project whose datasets are named." default:"1"`
+	ProjectID projectRef    `help:"${sql_project}" default:"1" aliases:"project" placeholder:"NAME"`
 	Format    string        `help:"table, csv, ndjson, json, arrow or parquet." enum:",table,csv,ndjson,json,arrow,parquet" default:"" placeholder:"FORMAT"`
 	Output    string        `short:"o" help:"The file to write; its extension determines the format." placeholder:"FILE"`
 	Limit     int64         `help:"The most rows; 0: all." default:"0"`

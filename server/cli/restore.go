@@ -22,16 +22,16 @@ import (
 // restores from a backup, as it did before there was backup restore.
 type restoreCmd struct {
 	remote
-	Ref       string `arg:"" help:"The state to go back to: ${refs}."`
-	Dir       string `arg:"" optional:"" hidden:"" help:"Of backup restore."`
-	Dataset   string `short:"d" help:"Name or id of the dataset." placeholder:"NAME"`
-	ProjectID int64  `help:"The project of the dataset." default:"1"`
-	Message   string `short:"m" help:"What it is for."`
-	DryRun    bool   `help:"Only show what would be done."`
-	Damaged   bool   `hidden:"" help:"Of backup restore."`
-	As        string `hidden:"" help:"Of backup restore."`
-	Into      int64  `hidden:"" help:"Of backup restore."`
-	State     string `name:"ref" hidden:"" help:"Of backup restore." default:"head"`
+	Ref       string     `arg:"" help:"The state to go back to: ${refs}."`
+	Dir       string     `arg:"" optional:"" hidden:"" help:"Of backup restore."`
+	Dataset   string     `short:"d" help:"Name or id of the dataset." placeholder:"NAME"`
+	ProjectID projectRef `help:"${of_project}" default:"1" aliases:"project" placeholder:"NAME"`
+	Message   string     `short:"m" help:"What it is for."`
+	DryRun    bool       `help:"Only show what would be done."`
+	Damaged   bool       `hidden:"" help:"Of backup restore."`
+	As        string     `hidden:"" help:"Of backup restore."`
+	Into      int64      `hidden:"" help:"Of backup restore."`
+	State     string     `name:"ref" hidden:"" help:"Of backup restore." default:"head"`
 }
 
 // inBackup is how a dataset in a backup is named.

@@ -85,7 +85,7 @@ func (cmd *serveCmd) Run(c console) error {
 	cmd.greet(c, s.listener.Addr().String(), s.sql.addr(), s.dir)
 	s.store.Readers.Expect()
 	if acme, ok := s.pair.(*certs.Acme); ok {
-		go acme.Obtain(ctx) // once the port is open: the authority connects to it
+		go acme.Keep(ctx) // once the port is open: the authority connects to it
 	}
 	return running{cmd, h, app, s.sql, s.shared.pool, s.log}.serve(ctx, s.listener)
 }

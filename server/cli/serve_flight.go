@@ -3,14 +3,11 @@ package cli
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/rowback/rowback/server/certs"
 	"github.com/rowback/rowback/server/flight"
-	"github.com/rowback/rowback/storage"
 )
 
 // flightServer is the Arrow Flight SQL face on its own port; nil if it is off.
@@ -20,9 +17,8 @@ type flightServer struct {
 }
 
 // listenFlight opens the port of the Flight face, if one was given.
-func (cmd *serveCmd) listenFlight(
-	store *storage.Store, with shared, pair certs.Source, log *slog.Logger,
-) (*flightServer, error) {
+func (s *serving) listenFlight() (*flightServer, error) {
+	cmd, with, pair, log := s.serveCmd, s.shared, s.pair, s.log
 	if cmd.FlightAddr == "" {
 		return nil, nil
 	}
@@ -35,11 +31,12 @@ func (cmd *serveCmd) listenFlight(
 		HeaderTimeout: cmd.Connections.HeaderTimeout, BodyTimeout: cmd.Connections.BodyTimeout,
 		IdleTimeout: cmd.Connections.IdleTimeout,
 		Limits:      cmd.limits(),
+		Projects:    s.accounts.ProjectID,
 	}
 	if pair != nil {
 		o.TLS = pair.Config("h2")
 	}
-	face, err := flight.New(store, o)
+	face, err := flight.New(s.store, o)
 	return &flightServer{face, with.pool.Listen(listener, nil)}, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/rowback/rowback/server/certs"
 	"github.com/rowback/rowback/server/conns"
 )
 
@@ -34,6 +35,22 @@ func revision() string {
 		}
 	}
 	return ""
+}
+
+// certificateCollectors are the metrics of the certificate; without one there are none.
+func certificateCollectors(pair certs.Source) []prometheus.Collector {
+	if pair == nil {
+		return nil
+	}
+	return []prometheus.Collector{prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "rowback_certificate_expires_timestamp_seconds",
+		Help: "When the certificate ends that is in use; of several, the first. 0: there is none yet.",
+	}, func() float64 {
+		if end := pair.Expires(); !end.IsZero() {
+			return float64(end.Unix())
+		}
+		return 0
+	})}
 }
 
 // connectionCollectors are the metrics of the connections, HTTP and Flight together.

@@ -180,7 +180,7 @@ func (s *serving) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.closeAtEnd("the traces", s.shared.traces.Close)
-	s.sql, err = s.listenFlight(s.store, s.shared, s.pair, s.log)
+	s.sql, err = s.listenFlight()
 	return err
 }
 
@@ -198,6 +198,7 @@ func (s *serving) faces() (*host.Host, application, error) {
 		Collectors: slices.Concat(
 			api.Collectors(s.store), api.BackupCollectors(s.store), audited(with.audit), limited(with.rates),
 			s.sql.collectors(), s.hooks.Collectors(), processCollectors(), connectionCollectors(with.pool),
+			certificateCollectors(s.pair),
 		),
 	})
 	native, err := api.New(s.store, h, api.Options{

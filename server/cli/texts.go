@@ -86,6 +86,10 @@ var texts = kong.Vars{
 	"token_project": "Name or number of a project that it is for; may be repeated. By default all.",
 	"token_role":    "The most that it may do: reader, writer, maintainer or admin; by default what its user may.",
 	"version_type":  "major, minor, patch, or auto: what the changes since the latest version call for.",
+	"of_project":    "The project of the dataset: its name or number.",
+	"only_project":  "Only of this project: its name or number. By default of all.",
+	"sql_project":   "The project whose datasets are named: its name or number.",
+	"hook_project":  "Only of this project: its name or number. By default of all, and of the server.",
 	"webhook_allow": "An address, a network such as 10.0.0.0/8, or a host that webhooks may send to although it is not " +
 		"public, or without https; may be repeated. By default none.",
 }

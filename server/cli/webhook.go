@@ -34,11 +34,11 @@ type webhookAnswer struct {
 // createWebhookCmd makes a webhook.
 type createWebhookCmd struct {
 	remote
-	URL         string   `arg:"" help:"Where the messages are posted."`
-	Kind        []string `help:"Only of this type, such as commit.created; may be repeated." placeholder:"TYPE"`
-	Dataset     string   `help:"Only of this dataset: its name or id." placeholder:"NAME"`
-	ProjectID   *int64   `help:"Only of this project. By default of all, and of the server." placeholder:"N"`
-	Description string   `help:"What it is for."`
+	URL         string      `arg:"" help:"Where the messages are posted."`
+	Kind        []string    `help:"Only of this type, such as commit.created; may be repeated." placeholder:"TYPE"`
+	Dataset     string      `help:"Only of this dataset: its name or id." placeholder:"NAME"`
+	ProjectID   *projectRef `help:"${hook_project}" aliases:"project" placeholder:"NAME"`
+	Description string      `help:"What it is for."`
 }
 
 // Run makes the webhook.

@@ -157,9 +157,9 @@ func (f *Face) GetFlightInfoPrimaryKeys(
 func (f *Face) DoGetPrimaryKeys(
 	ctx context.Context, in flightsql.TableRef,
 ) (*arrow.Schema, <-chan flight.StreamChunk, error) {
-	id, err := project(ctx)
+	id, err := f.project(ctx)
 	if err == nil && in.Catalog != nil {
-		id, err = parseProject(*in.Catalog, "the catalog")
+		id, err = f.projectNumber(ctx, *in.Catalog, "the catalog")
 	}
 	if err != nil {
 		return nil, nil, err

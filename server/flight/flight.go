@@ -33,14 +33,18 @@ import (
 type Options struct {
 	Version string
 	Log     *slog.Logger
-	Gate    *access.Gate     // nil: everyone is let in
-	Audit   *audit.Log       // nil: nothing is recorded
-	Rates   *rates.Limiter   // nil: any number of calls
-	Traces  *traces.Traces   // nil: nothing is traced
-	Limits  calls.Limits     // of one statement, or of one commit once its records have arrived
-	Memory  memory.Allocator // nil: Go's
-	Now     func() time.Time // nil: time.Now
-	TLS     *tls.Config      // nil: connections are not encrypted
+	Gate    *access.Gate // nil: everyone is let in
+
+	// Projects finds a project by its name; nil: they have numbers alone.
+	Projects func(ctx context.Context, name string) (int64, error)
+
+	Audit  *audit.Log       // nil: nothing is recorded
+	Rates  *rates.Limiter   // nil: any number of calls
+	Traces *traces.Traces   // nil: nothing is traced
+	Limits calls.Limits     // of one statement, or of one commit once its records have arrived
+	Memory memory.Allocator // nil: Go's
+	Now    func() time.Time // nil: time.Now
+	TLS    *tls.Config      // nil: connections are not encrypted
 
 	HeaderTimeout time.Duration // until a connection's handshake is complete; 0: 10 s
 	BodyTimeout   time.Duration // the longest pause in a stream of records; 0: forever

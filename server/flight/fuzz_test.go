@@ -38,12 +38,12 @@ func FuzzCommand(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		ctx := context.Background()
-		if _, err := readCommand(ctx, text); err != nil && fault.KindOf(storage.Explain(err)) == fault.Internal {
+		if _, err := (&Face{}).readCommand(ctx, text); err != nil && fault.KindOf(storage.Explain(err)) == fault.Internal {
 			t.Fatal(err)
 		}
 		bindOf(text)
 		if in, ok := ingestOf(text); ok {
-			if _, err := readIngestion(ctx, in); err != nil && fault.KindOf(storage.Explain(err)) == fault.Internal {
+			if _, err := (&Face{}).readIngestion(ctx, in); err != nil && fault.KindOf(storage.Explain(err)) == fault.Internal {
 				t.Fatal(err)
 			}
 		}

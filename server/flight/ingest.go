@@ -34,7 +34,7 @@ type ingestion struct {
 // ingest commits the records of a bulk ingest, and answers with their number.
 func (f *Face) ingest(stream *putStream, in *gen.CommandStatementIngest) error {
 	in.Options = optionsOf(stream.Context(), in)
-	g, err := readIngestion(stream.Context(), in)
+	g, err := f.readIngestion(stream.Context(), in)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func records(c view.Commit) int64 {
 	return c.RecordsAdded + c.RecordsModified
 }
 
-func readIngestion(ctx context.Context, in *gen.CommandStatementIngest) (g ingestion, err error) {
+func (f *Face) readIngestion(ctx context.Context, in *gen.CommandStatementIngest) (g ingestion, err error) {
 	switch {
 	case len(in.GetTransactionId()) > 0:
 		return g, errTransactions
@@ -83,8 +83,8 @@ func readIngestion(ctx context.Context, in *gen.CommandStatementIngest) (g inges
 			"table: %q names a dataset at a ref, which never changes. Name the dataset alone.", clip(in.GetTable()))
 	}
 	g.name = in.GetTable()
-	if g.project, err = project(ctx); err == nil && in.GetCatalog() != "" {
-		g.project, err = parseProject(in.GetCatalog(), "the catalog")
+	if g.project, err = f.project(ctx); err == nil && in.GetCatalog() != "" {
+		g.project, err = f.projectNumber(ctx, in.GetCatalog(), "the catalog")
 	}
 	if err == nil {
 		err = g.readTable(in.GetTableDefinitionOptions())

@@ -28,7 +28,7 @@ func (f *Face) CreatePreparedStatement(
 	if len(in.GetTransactionId()) > 0 {
 		return out, errTransactions
 	}
-	id, err := project(ctx)
+	id, err := f.project(ctx)
 	if err != nil {
 		return out, err
 	}

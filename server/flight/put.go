@@ -90,16 +90,31 @@ func isCommand(cmd []byte, in proto.Message) bool {
 // putCommand says what to do with the records of a stream, as the query of POST …/commits does.
 type putCommand struct {
 	Dataset      string          `json:"dataset"` // id, or name in the project
-	ProjectID    int64           `json:"project_id"`
+	Project      projectRef      `json:"project_id"`
 	Mode         string          `json:"mode"`
 	Message      string          `json:"message"`
 	Metadata     json.RawMessage `json:"metadata"`
 	ExpectedHead *int64          `json:"expected_head"`
+
+	project int64 // that Project names
+}
+
+// projectRef names a project in a command: by a number, or a text. Empty: it is not named.
+type projectRef string
+
+// UnmarshalJSON reads a number or a text.
+func (p *projectRef) UnmarshalJSON(text []byte) error {
+	var n json.Number
+	if err := json.Unmarshal(text, &n); err == nil {
+		*p = projectRef(n)
+		return nil
+	}
+	return json.Unmarshal(text, (*string)(p))
 }
 
 const putExample = `{"dataset": "employees", "mode": "upsert"}.`
 
-func readCommand(ctx context.Context, text []byte) (in putCommand, err error) {
+func (f *Face) readCommand(ctx context.Context, text []byte) (in putCommand, err error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&in); err != nil {
@@ -114,8 +129,10 @@ func readCommand(ctx context.Context, text []byte) (in putCommand, err error) {
 	if _, err := modeOf(in.Mode); err != nil {
 		return in, err
 	}
-	if in.ProjectID == 0 {
-		in.ProjectID, err = project(ctx)
+	if in.Project == "" || in.Project == "0" {
+		in.project, err = f.project(ctx)
+	} else {
+		in.project, err = f.projectNumber(ctx, string(in.Project), "project_id")
 	}
 	return in, err
 }
@@ -131,18 +148,18 @@ func modeOf(text string) (catalog.Mode, error) {
 
 // put commits the records of a stream, and answers with the commit as JSON.
 func (f *Face) put(stream *putStream, text []byte) error {
-	in, err := readCommand(stream.Context(), text)
+	in, err := f.readCommand(stream.Context(), text)
 	if err != nil {
 		return err
 	}
-	audit.Of(stream.Context()).Project(in.ProjectID)
-	d, err := f.store.FindDataset(writing(stream.Context()), in.ProjectID, in.Dataset)
+	audit.Of(stream.Context()).Project(in.project)
+	d, err := f.store.FindDataset(writing(stream.Context()), in.project, in.Dataset)
 	if err != nil {
 		return err
 	}
 	audit.Of(stream.Context()).Dataset(d.ID, d.Name, d.ProjectID)
 	w := write{
-		project: in.ProjectID, command: text, request: storage.Request{
+		project: in.project, command: text, request: storage.Request{
 			Message: in.Message, Metadata: in.Metadata, ExpectedHead: in.ExpectedHead,
 		},
 		do: func(ctx context.Context, c storage.Change) (catalog.Commit, error) {

@@ -6,13 +6,16 @@ import (
 	"strings"
 	"testing"
 
+	arrowflight "github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/rowback/rowback/server/access"
 	"github.com/rowback/rowback/server/flight"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // directory has users by the hashes of their tokens.
@@ -175,4 +178,45 @@ func (c *client) seenTables(ctx context.Context) []string {
 		c.Fatal(err)
 	}
 	return got.lines
+}
+
+// A project is named by its number or by its name; one of which the caller is not to know as one that there is not.
+func TestAProjectIsNamed(t *testing.T) {
+	users := directory{}
+	names := map[string]int64{"sales": 3, "pay": 2, "*": 0}
+	c := dial(t, other(t, flight.Options{
+		Gate: access.New(access.Options{Directory: users}),
+		Projects: func(_ context.Context, name string) (int64, error) {
+			id, ok := names[name]
+			if !ok {
+				return 0, fault.Errorf(fault.NotFound, "project_not_found", "Project '%s' not found", name)
+			}
+			return id, nil
+		},
+	}))
+	mine := newDataset(3, "employees", "id")
+	defer drop(t, mine)
+	commit(mine, "append", `[{"id":1,"name":"Ada"}]`)
+	user := users.add(access.Writer)
+	named := func(name string) context.Context {
+		return metadata.AppendToOutgoingContext(user, "x-rowback-project", name)
+	}
+	if got, err := c.ask(named("sales"), "SELECT name FROM employees"); err != nil || got.lines[0] != `{"name":"Ada"}` {
+		t.Error(got.lines, err)
+	}
+	for _, name := range []string{"pay", "nothing", "*"} {
+		_, err := c.ask(named(name), "SELECT 1")
+		refused(t, name, err, codes.InvalidArgument, "unknown project '"+name+"'")
+	}
+	values, err := arrowflight.NewSessionOptionValues(map[string]any{"catalog": "sales"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var trailer metadata.MD
+	out, err := c.SetSessionOptions(user, &arrowflight.SetSessionOptionsRequest{SessionOptions: values},
+		grpc.Trailer(&trailer))
+	if err != nil || len(out.Errors) != 0 || len(trailer.Get("set-cookie")) != 1 ||
+		!strings.Contains(trailer.Get("set-cookie")[0], "=3") {
+		t.Error(out, trailer, err)
+	}
 }

@@ -2,16 +2,20 @@ package flight
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 
 	"github.com/apache/arrow-go/v18/arrow/flight"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+
+	"github.com/rowback/rowback/server/access"
+	"github.com/rowback/rowback/storage/fault"
 )
 
-// A session is the project that a client has chosen with the session option catalog. The client keeps it itself, in a
-// cookie; the header x-rowback-project takes precedence.
+// A session is the project that a client has chosen with the session option catalog. The client keeps its number itself,
+// in a cookie; the header x-rowback-project takes precedence. A project is named by its number, or by the name that it has.
 const (
 	projectHeader = "x-rowback-project"
 	projectCookie = "rowback_project"
@@ -19,7 +23,7 @@ const (
 )
 
 // project returns the project in which a call's names are looked up: 1 by default.
-func project(ctx context.Context) (int64, error) {
+func (f *Face) project(ctx context.Context) (int64, error) {
 	text, where := headerOf(ctx, projectHeader), "the header "+projectHeader
 	if text == "" {
 		text, where = cookieOf(ctx), "the session's cookie"
@@ -27,15 +31,25 @@ func project(ctx context.Context) (int64, error) {
 	if text == "" {
 		return 1, nil
 	}
-	return parseProject(text, where)
+	return f.projectNumber(ctx, text, where)
 }
 
-func parseProject(text, where string) (int64, error) {
-	id, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || id < 1 {
-		return 0, malformed("%s has %q, which is not a project. A project is a number from 1.", where, clip(text))
+// projectNumber returns the number of a project that a client names. One of which the caller is not to know is refused
+// as one that there is not.
+func (f *Face) projectNumber(ctx context.Context, named, where string) (int64, error) {
+	id, err := strconv.ParseInt(named, 10, 64)
+	switch {
+	case err == nil && id > 0:
+		return id, nil
+	case err == nil || errors.Is(err, strconv.ErrRange) || f.options.Projects == nil:
+		return 0, malformed("%s has %q, which is not a project. A project is a number from 1.", where, clip(named))
 	}
-	return id, nil
+	id, err = f.options.Projects(ctx, named)
+	if fault.KindOf(err) == fault.NotFound || err == nil && (id == 0 || callerOf(ctx).Role(id) == access.None) {
+		return 0, refuse(fault.Invalid, "invalid_field",
+			"%s has the unknown project '%s'. Send a project's number or its name.", where, clip(named))
+	}
+	return id, err
 }
 
 // cookieOf returns the project in the call's cookie; empty if there is none.
@@ -73,9 +87,13 @@ func (f *Face) SetSessionOptions(
 		if n := value.GetInt64Value(); n != 0 {
 			text = strconv.FormatInt(n, 10)
 		}
-		if _, err := parseProject(text, ""); err != nil && text != "" {
-			out.Errors[name] = &flight.SetSessionOptionsResultError{Value: flight.SetSessionOptionsResultErrorInvalidValue}
-			continue
+		if text != "" {
+			id, err := f.projectNumber(ctx, text, "")
+			if err != nil {
+				out.Errors[name] = &flight.SetSessionOptionsResultError{Value: flight.SetSessionOptionsResultErrorInvalidValue}
+				continue
+			}
+			text = strconv.FormatInt(id, 10)
 		}
 		if err := keep(ctx, text); err != nil {
 			return nil, err
@@ -88,7 +106,7 @@ func (f *Face) SetSessionOptions(
 func (f *Face) GetSessionOptions(
 	ctx context.Context, _ *flight.GetSessionOptionsRequest,
 ) (*flight.GetSessionOptionsResult, error) {
-	id, err := project(ctx)
+	id, err := f.project(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func (f *Face) describe(ctx context.Context, q flightsql.StatementQuery) (query.
 	if len(q.GetTransactionId()) > 0 {
 		return query.Shape{}, 0, errTransactions
 	}
-	id, err := project(ctx)
+	id, err := f.project(ctx)
 	if err != nil {
 		return query.Shape{}, 0, err
 	}

@@ -44,7 +44,7 @@ func compareTables(a, b table) int {
 
 // catalogs returns the projects that have datasets, and the call's own.
 func (f *Face) catalogs(ctx context.Context) ([]string, error) {
-	own, err := project(ctx)
+	own, err := f.project(ctx)
 	if err != nil {
 		return nil, err
 	}
