@@ -92,7 +92,9 @@ func newAccessWorld(t *testing.T) *accessWorld {
 func (w *accessWorld) serve(t *testing.T) {
 	t.Helper()
 	h := host.New(host.Options{Gate: w.gate, Fact: api.ViewFact, Audit: w.audited})
-	native, err := api.New(w.store, h, api.Options{Accounts: w.accounts, Quotas: w.quotas, Webhooks: w.hooks})
+	native, err := api.New(w.store, h, api.Options{
+		Accounts: w.accounts, Quotas: w.quotas, Webhooks: w.hooks, Audit: w.audited,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
