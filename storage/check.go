@@ -260,13 +260,25 @@ func (c *checker) checkNames(tx catalog.Tx) error {
 			c.found(t.CommitID, "the label of tag %s is missing: without the catalog, the tag is lost", t.Name)
 		}
 	}
-	if err := errors.Join(c.checkLabels(), c.checkProposals(tx)); err != nil {
+	if err := errors.Join(c.checkLabels(), c.checkProposals(tx), c.checkDiscussions(tx)); err != nil {
 		return err
 	}
 	savepoints, err := tx.Savepoints(c.dataset.ID)
 	for _, p := range savepoints {
 		if !is(p.CommitID) {
 			c.found(p.CommitID, "savepoint %s names it, and it is not there", SavepointName(p.Number))
+		}
+	}
+	return err
+}
+
+// checkDiscussions checks that the objects have the discussions.
+func (c *checker) checkDiscussions(tx catalog.Tx) error {
+	discussions, err := tx.Discussions(c.dataset.ID)
+	for _, d := range discussions {
+		if !c.blobs.Has(labelKey(d.DatasetID, discussionLabelName(d.Compared))) {
+			c.found(d.FromCommit, "the label of the discussion of commits %d and %d is missing: without the catalog, "+
+				"the discussion is lost", d.FromCommit, d.ToCommit)
 		}
 	}
 	return err

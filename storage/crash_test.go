@@ -203,6 +203,11 @@ var acts = map[string]act{
 		_, err := b.Comment(ctx, w.d, 1, storage.NewComment{Text: "said"}, storage.Request{})
 		return err
 	},
+	"comparison commented on": func(ctx context.Context, b *bench, w world) error {
+		of := catalog.Compared{DatasetID: w.d, FromCommit: w.commit, ToDatasetID: w.f, ToCommit: w.commit}
+		_, err := b.Discuss(ctx, of, storage.NewComment{Text: "said"}, storage.Request{})
+		return err
+	},
 	"proposal merged": func(ctx context.Context, b *bench, w world) error {
 		_, err := b.MergeProposal(ctx, w.d, 1, storage.Merge{OnConflict: storage.Theirs}, storage.Request{})
 		return err
@@ -356,11 +361,16 @@ func (b *bench) toldOf(s snapshot.State) (out []any) {
 	backups, errBackups := b.Backups.List(ctx, d)
 	tags, errTags := b.Tags(ctx, d)
 	proposals, errProposals := b.Proposals(ctx, d, "", catalog.Forever, 100)
-	if err := errors.Join(errActions, errSaves, errVersions, errBackups, errTags, errProposals); err != nil {
+	discussions, errDiscussions := b.Discussions(ctx, d)
+	err := errors.Join(errActions, errSaves, errVersions, errBackups, errTags, errProposals, errDiscussions)
+	if err != nil {
 		b.Fatal(err)
 	}
+	for _, of := range discussions {
+		out = append(out, of.Compared, of.Revision, of.Comments)
+	}
 	for _, p := range proposals {
-		out = append(out, p.Number, p.SourceID, p.Title, p.State, p.MergeCommitID, p.Revision, len(p.Discussion))
+		out = append(out, p.Number, p.SourceID, p.Title, p.State, p.MergeCommitID, p.Revision, p.Comments)
 	}
 	for _, t := range tags {
 		out = append(out, t.Name, t.CommitID, t.Description)

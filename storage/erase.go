@@ -114,7 +114,7 @@ func (rs *Removals) Erase(ctx context.Context, dataset string, e Erasure, r Requ
 		}
 	}
 	if err == nil && r.Preview == nil {
-		if err = one.unsayProposals(context.WithoutCancel(ctx), done.ID != 0); err != nil {
+		if err = one.unsay(context.WithoutCancel(ctx), done.ID != 0); err != nil {
 			err = errUnfinished.Because(err)
 		}
 	}

@@ -58,3 +58,27 @@ func (h *History) LastVersion(ctx context.Context) (id int64, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { id, err = tx.Last("version"); return err })
 	return id, err
 }
+
+// ProposalStates lists the proposals to a dataset, deleted or not, with their numbers, revisions and states alone.
+func (h *History) ProposalStates(ctx context.Context, dataset string) (list []catalog.Proposal, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.ProposalStates(dataset); return err })
+	return list, err
+}
+
+// AllProposals lists the proposals to a dataset, deleted or not, without what was said.
+func (h *History) AllProposals(ctx context.Context, dataset string) (list []catalog.Proposal, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		list, err = tx.Proposals(dataset, "", catalog.Forever, 1<<30)
+		return err
+	})
+	return list, err
+}
+
+// AnyProposal returns a proposal to a dataset, deleted or not.
+func (h *History) AnyProposal(ctx context.Context, dataset string, number int64) (p catalog.Proposal, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		p, err = tx.Proposal(dataset, number)
+		return orNotFound(err, "proposal_not_found", "There is no proposal %d.", number)
+	})
+	return p, err
+}

@@ -68,6 +68,8 @@ func (f *forward) recorder(name string) func(tx catalog.Tx, dataset, key string)
 		return f.recordBackup
 	case strings.HasPrefix(name, proposalPrefix):
 		return f.recordProposal
+	case strings.HasPrefix(name, discussionPrefix):
+		return f.recordDiscussion
 	}
 	return nil
 }

@@ -63,7 +63,17 @@ func (b *bench) page(d string) string {
 		b.Fatal(err)
 	}
 	for _, p := range proposals {
+		if p, err = b.FindProposal(ctx, d, p.Number); err != nil {
+			b.Fatal(err)
+		}
 		out = append(out, toJSON(p.Proposal))
+	}
+	discussions, err := b.Discussions(ctx, d)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, one := range discussions {
+		out = append(out, toJSON(one.Discussion))
 	}
 	return strings.Join(append(out, toJSON(versions), toJSON(savepoints), toJSON(backups)), "\n")
 }

@@ -154,7 +154,8 @@ type NewProposal struct {
 	Source, Title, Description string // Source is an id
 }
 
-// OpenProposal asks that a dataset be merged into another. There is one open proposal from a source to a target.
+// OpenProposal asks that a dataset be merged into another. There is one open proposal from a source to a target, and it
+// begins with something that the target lacks.
 func (s *Store) OpenProposal(ctx context.Context, dataset string, n NewProposal, r Request) (out Proposed, err error) {
 	if err := errors.Join(checkTitle(n.Title), checkText("description", n.Description)); err != nil {
 		return out, err
@@ -205,7 +206,25 @@ func checkProposable(ctx context.Context, tx catalog.Tx, id string, target catal
 				"Take part in that one, or close it.", p.Number, source.Name, target.Name).With("proposal", p.Number)
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return checkSomethingToMerge(tx, source, target)
+}
+
+// checkSomethingToMerge refuses a source without an action that a merge would play.
+func checkSomethingToMerge(tx catalog.Tx, source, target catalog.Dataset) error {
+	all, errAll := missing(tx, source.ID, target.ID)
+	remembered, errRemembered := rememberedBy(tx, target.ID, source.ID)
+	if err := errors.Join(errAll, errRemembered); err != nil {
+		return err
+	}
+	var plan mergePlan
+	if err := plan.choose(tx, all, Merge{}, remembered); err != nil || len(plan.actions) > 0 {
+		return err
+	}
+	return errNothingProposed.Sayf("Dataset '%s' has everything that '%s' would merge into it. Commit to '%s' first.",
+		target.Name, source.Name, source.Name)
 }
 
 // nextProposal is the number of a dataset's next proposal: after all that were given.
@@ -255,7 +274,7 @@ func (s *Store) EditProposal(
 func (s *Store) setProposalState(
 	ctx context.Context, tx catalog.Tx, p *Proposed, state catalog.ProposalState, r Request,
 ) error {
-	entry := catalog.ProposalEntry{Kind: catalog.EntryClosed}
+	entry := catalog.DiscussionEntry{Kind: catalog.EntryClosed}
 	switch {
 	case state != catalog.ProposalOpen && state != catalog.ProposalClosed:
 		return fault.Errorf(fault.Invalid, "invalid_field", "state: %q is neither open nor closed.",

@@ -84,10 +84,10 @@ func describesProposal(tx catalog.Tx, dataset, name string, text []byte) bool {
 	return err == nil && p.Revision == l.Revision
 }
 
-// unsayProposals takes the keys of comments that may name a record that was erased out of the proposals of
+// unsay takes the keys of comments that may name a record that was erased out of the proposals and the discussions of
 // the family. What people wrote stays, as messages of commits do. It follows the erasure, and the same erasure again,
 // which finds no record, does what a crash left.
-func (e *erasing) unsayProposals(ctx context.Context, found bool) error {
+func (e *erasing) unsay(ctx context.Context, found bool) error {
 	names := e.named
 	if !e.isNamed || names == nil && !found {
 		return nil
@@ -101,49 +101,77 @@ func (e *erasing) unsayProposals(ctx context.Context, found bool) error {
 			if isRemoved(d) {
 				continue
 			}
-			list, err := tx.Proposals(d.ID, "", catalog.Forever, 1<<30)
-			if err != nil {
+			if err := l.unsayIn(tx, d.ID, names); err != nil {
 				return err
-			}
-			for _, p := range list {
-				if err := l.unsayProposal(tx, p, names); err != nil {
-					return err
-				}
 			}
 		}
 		return nil
 	})
 }
 
-// unsayProposal takes keys out of one proposal, and out of the answers that its requests were given.
-func (l *labels) unsayProposal(tx catalog.Tx, p catalog.Proposal, names []string) error {
-	found := false
-	for i, entry := range p.Discussion {
-		text, err := json.Marshal(entry.Key)
-		if err != nil {
+// unsayIn takes keys out of what was said of one dataset.
+func (l *labels) unsayIn(tx catalog.Tx, dataset string, names []string) error {
+	proposals, errProposals := tx.Proposals(dataset, "", catalog.Forever, 1<<30)
+	discussions, errDiscussions := tx.Discussions(dataset)
+	if err := errors.Join(errProposals, errDiscussions); err != nil {
+		return err
+	}
+	for _, p := range proposals {
+		if err := l.unsayProposal(tx, p, names); err != nil {
 			return err
 		}
-		if entry.Key == nil || names != nil && !keyHasAny(text, names) {
-			continue
+	}
+	for _, d := range discussions {
+		if err := l.unsayDiscussion(tx, d.Compared, names); err != nil {
+			return err
 		}
-		p.Discussion[i].Key, p.Discussion[i].IsErased, found = nil, true, true
 	}
-	if !found {
-		return nil
-	}
-	name := proposalLabelName(p.Number)
-	kept, err := l.kept(p.DatasetID, name)
+	return nil
+}
+
+// unsayProposal takes keys out of one proposal, and out of the answers that its requests were given.
+func (l *labels) unsayProposal(tx catalog.Tx, listed catalog.Proposal, names []string) error {
+	p, err := tx.Proposal(listed.DatasetID, listed.Number)
 	if err != nil {
 		return err
 	}
-	for i := range kept.Receipts {
-		kept.Receipts[i].Answer = withoutKeys(kept.Receipts[i].Answer)
+	if found, err := unsayEntries(p.Discussion, names); err != nil || !found {
+		return err
+	}
+	name := proposalLabelName(p.Number)
+	kept, err := l.keptWithoutKeys(p.DatasetID, name)
+	if err != nil {
+		return err
 	}
 	p.Revision++
 	if err := errors.Join(tx.PutProposal(p), kept.replace(tx)); err != nil {
 		return err
 	}
 	return l.put(p.DatasetID, name, proposalLabel{p, kept})
+}
+
+// unsayEntries takes keys out of entries, and reports whether there were any; nil names: all.
+func unsayEntries(entries []catalog.DiscussionEntry, names []string) (found bool, err error) {
+	for i, entry := range entries {
+		text, err := json.Marshal(entry.Key)
+		if err != nil {
+			return found, err
+		}
+		if entry.Key == nil || names != nil && !keyHasAny(text, names) {
+			continue
+		}
+		entries[i].Key, entries[i].IsErased, found = nil, true, true
+	}
+	return found, nil
+}
+
+// keptWithoutKeys is kept, with answers that name no record.
+func (l *labels) keptWithoutKeys(dataset, name string) (answers, error) {
+	kept, err := l.kept(dataset, name)
+	for i := range kept.Receipts {
+		kept.Receipts[i].Answer = withoutKeys(kept.Receipts[i].Answer)
+	}
+	return kept, err
 }
 
 // keyHasAny reports whether a key, as JSON, has one of the names.

@@ -114,10 +114,17 @@ func TestAMergeIsFoundWithoutTheCatalog(t *testing.T) {
 	if got := p.find(); got.State != catalog.ProposalMerged || got.MergeCommitID != done.Commit.ID || got.Merge == nil {
 		t.Errorf("%+v", got.Proposal)
 	}
-	// The next one has another number, and the source has nothing left to merge.
-	next, err := p.OpenProposal(t.Context(), p.d, storage.NewProposal{Source: p.f, Title: "Again"}, by("ada"))
+	// The source has nothing left to merge. The next one has another number.
+	again := storage.NewProposal{Source: p.f, Title: "Again"}
+	_, err = p.OpenProposal(t.Context(), p.d, again, by("ada"))
+	p.refused(err, "nothing_to_merge")
+	p.json(p.f, catalog.Upsert, `[{"id":1,"x":"B"}]`)
+	next, err := p.OpenProposal(t.Context(), p.d, again, by("ada"))
 	if err != nil || next.Number != 2 {
 		t.Errorf("%+v %v", next, err)
+	}
+	if _, err := p.Merge(t.Context(), p.d, storage.Merge{Source: p.f}, by("ada")); err != nil {
+		t.Fatal(err)
 	}
 	_, err = p.MergeProposal(t.Context(), p.d, 2, storage.Merge{}, by("ada"))
 	p.refused(err, "nothing_to_merge")
@@ -229,7 +236,7 @@ func TestAnApprovalIsWithdrawn(t *testing.T) {
 	if err := p.WithdrawApproval(t.Context(), p.d, 1, by("bob")); err != nil {
 		t.Fatal(err)
 	}
-	if list := storage.Approvals(p.find().Proposal); len(list) != 1 || list[0].User != "cyd" {
+	if list := p.find().Approvals(); len(list) != 1 || list[0].User != "cyd" {
 		t.Errorf("%+v", list)
 	}
 }

@@ -188,8 +188,12 @@ func (w *repairing) needLabels(ctx context.Context, tx catalog.Tx, d catalog.Dat
 	versions, errVersions := tx.Versions(d.ID)
 	tags, errTags := tx.Tags(d.ID)
 	proposals, errProposals := tx.Proposals(d.ID, "", catalog.Forever, 1<<30)
-	if err := errors.Join(errVersions, errTags, errProposals); err != nil {
+	discussions, errDiscussions := tx.Discussions(d.ID)
+	if err := errors.Join(errVersions, errTags, errProposals, errDiscussions); err != nil {
 		return err
+	}
+	for _, t := range discussions {
+		keys[labelKey(d.ID, discussionLabelName(t.Compared))] = true
 	}
 	for _, p := range proposals {
 		keys[labelKey(d.ID, proposalLabelName(p.Number))] = true

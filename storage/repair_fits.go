@@ -69,6 +69,8 @@ func describesLabel(tx catalog.Tx, dataset, name string, text []byte) bool {
 		return describesTag(tx, dataset, name, text)
 	case strings.HasPrefix(name, proposalPrefix):
 		return describesProposal(tx, dataset, name, text)
+	case strings.HasPrefix(name, discussionPrefix):
+		return describesDiscussion(tx, dataset, name, text)
 	case strings.HasPrefix(name, "master__"):
 		var l savepointLabel
 		all, err := tx.Savepoints(dataset)

@@ -47,7 +47,7 @@ type approvalView struct {
 // entryView is something that was said or done in a proposal.
 type entryView struct {
 	ID         int64                      `json:"id"`
-	Kind       catalog.ProposalEntryKind  `json:"kind" enum:"comment,approval,withdrawal,closed,reopened"`
+	Kind       catalog.EntryKind          `json:"kind" enum:"comment,approval,withdrawal,closed,reopened"`
 	User       string                     `json:"user"`
 	CreatedAt  time.Time                  `json:"created_at"`
 	Text       string                     `json:"text"`
@@ -68,14 +68,10 @@ type proposalDetail struct {
 func viewProposal(p storage.Proposed) proposalView {
 	v := proposalView{
 		Number: p.Number, Title: p.Title, Description: p.Description, State: p.State, User: p.User, CreatedAt: p.CreatedAt,
-		UpdatedAt: p.UpdatedAt, Target: viewProposed(p.Target), Source: viewProposed(p.Source), Approvals: []approvalView{},
+		UpdatedAt: p.UpdatedAt, Target: viewProposed(p.Target), Source: viewProposed(p.Source), Comments: p.Comments,
+		Approvals: []approvalView{},
 	}
-	for _, e := range p.Discussion {
-		if e.Kind == catalog.EntryComment {
-			v.Comments++
-		}
-	}
-	for _, e := range storage.Approvals(p.Proposal) {
+	for _, e := range p.Approvals() {
 		v.Approvals = append(v.Approvals, approvalView{
 			e.User, e.Text, e.CreatedAt, e.SourceHead, e.TargetHead, p.Source != nil && p.Source.Head == e.SourceHead,
 		})
@@ -96,7 +92,7 @@ func viewProposed(d *catalog.Dataset) *proposedDataset {
 }
 
 // viewEntry returns an entry as clients see it.
-func viewEntry(e catalog.ProposalEntry) entryView {
+func viewEntry(e catalog.DiscussionEntry) entryView {
 	return entryView{e.ID, e.Kind, e.User, e.CreatedAt, e.Text, e.Key, e.IsErased, e.SourceHead, e.TargetHead}
 }
 

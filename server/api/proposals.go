@@ -263,17 +263,17 @@ func (a *API) createComment(c *fiber.Ctx, p storage.Proposed, in commentIn) erro
 	if err := takesPart(host.Caller(c), *p.Target, p.Source); err != nil {
 		return err
 	}
-	return run(a, write[catalog.ProposalEntry]{
+	return run(a, write[catalog.DiscussionEntry]{
 		c: c, header: in.header(), about: "Commenting", tell: tellEntry(p.Proposal),
-		do: func(ctx context.Context, r storage.Request) (catalog.ProposalEntry, error) {
+		do: func(ctx context.Context, r storage.Request) (catalog.DiscussionEntry, error) {
 			return a.store.Comment(ctx, p.DatasetID, p.Number, storage.NewComment{Text: in.Text, Key: in.Key}, r)
 		},
 	})
 }
 
 // tellEntry makes the answer of something that was said in a proposal: its place is the proposal.
-func tellEntry(p catalog.Proposal) func(catalog.ProposalEntry) (calls.Answer, error) {
-	return func(e catalog.ProposalEntry) (calls.Answer, error) {
+func tellEntry(p catalog.Proposal) func(catalog.DiscussionEntry) (calls.Answer, error) {
+	return func(e catalog.DiscussionEntry) (calls.Answer, error) {
 		return say(http.StatusCreated, proposalPath(p), viewEntry(e))
 	}
 }
@@ -293,9 +293,9 @@ func (a *API) createApproval(c *fiber.Ctx, p storage.Proposed, in approvalIn) er
 		return fault.Errorf(fault.Conflict, "own_proposal",
 			"You opened proposal %d. Ask someone else to approve it.", p.Number)
 	}
-	return run(a, write[catalog.ProposalEntry]{
+	return run(a, write[catalog.DiscussionEntry]{
 		c: c, header: in.header(), about: "Approving", tell: tellEntry(p.Proposal),
-		do: func(ctx context.Context, r storage.Request) (catalog.ProposalEntry, error) {
+		do: func(ctx context.Context, r storage.Request) (catalog.DiscussionEntry, error) {
 			return a.store.Approve(ctx, p.DatasetID, p.Number,
 				storage.NewApproval{Text: in.Text, SourceHead: in.SourceHead}, r)
 		},

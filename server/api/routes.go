@@ -43,8 +43,8 @@ const (
 // routes returns every route.
 func (a *API) routes() []route {
 	return slices.Concat(
-		a.datasetRoutes(), a.gateRoutes(), a.collaborationRoutes(), a.proposalRoutes(), a.accessRoutes(), a.webhookRoutes(),
-		a.storeBackupRoutes(),
+		a.datasetRoutes(), a.gateRoutes(), a.collaborationRoutes(), a.proposalRoutes(), a.discussionRoutes(),
+		a.accessRoutes(), a.webhookRoutes(), a.storeBackupRoutes(),
 	)
 }
 

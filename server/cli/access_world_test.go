@@ -122,6 +122,7 @@ func (w *accessWorld) fill(t *testing.T) {
 		w.root(t, 200, "POST", "/api/v1/datasets/versions/increment",
 			fmt.Sprintf(`{"project_id":%d,"dataset_name":"d","version_type":"major"}`, project))
 		w.forks[project] = w.root(t, 201, "POST", at+"/forks", `{"name":"fork"}`)["id"].(string)
+		w.root(t, 201, "POST", "/api/v1/datasets/"+w.forks[project]+"/commits?mode=append", `[{"id":2,"v":"forked"}]`)
 		w.root(t, 201, "POST", at+"/proposals", fmt.Sprintf(`{"source":%q,"title":%q}`, w.forks[project], value))
 	}
 	w.ids[unknown], w.forks[unknown] = w.store.NewID(), w.store.NewID()

@@ -26,6 +26,8 @@ var examples = map[string][]string{
 	"log":              {"rowback log -d employees --graph", "rowback log -d employees --limit 5 --json"},
 	"login":            {"rowback login data.example.com:8443", "rowback login 127.0.0.1:8000 --profile local < token"},
 	"merge create":     {"rowback merge create -d employees --from draft --dry-run"},
+	"comment create":   {"rowback comment create 'Is the new address right?' -d employees 1.0.0 1.1.0 --key id=2"},
+	"comment list":     {"rowback comment list -d employees", "rowback comment list -d employees 1.0.0 1.1.0"},
 	"proposal create":  {"rowback proposal create 'Corrected addresses' -d employees --from survey"},
 	"profile use":      {"rowback profile use local"},
 	"query":            {`rowback query 'SELECT city, count(*) AS n FROM employees GROUP BY city'`, "rowback query -f report.sql -o report.parquet"},

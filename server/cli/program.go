@@ -42,6 +42,7 @@ type program struct {
 	Tag       tagCmd       `cmd:"" group:"names" help:"Name states of a dataset; list, move, delete tags."`
 
 	Fork     forkCmd     `cmd:"" group:"together" help:"Create or list datasets that share another's history."`
+	Comment  commentCmd  `cmd:"" group:"together" help:"Comment on what differs between two refs."`
 	Proposal proposalCmd `cmd:"" group:"together" help:"Propose merges; discuss, approve and merge proposals."`
 	Merge    mergeCmd    `cmd:"" group:"together" help:"Play the actions of a fork, or of its upstream, on a dataset."`
 	Actions  actionsCmd  `cmd:"" group:"together" help:"List who did what, or what a fork and its upstream have to merge."`

@@ -16,25 +16,30 @@ type Kind string
 
 // The kinds. A commit that rolls back, merges or begins a fork is two events: that, and a commit.
 const (
-	CommitCreated    Kind = "commit.created"
-	RollbackCreated  Kind = "rollback.created" // also a restore
-	MergeCreated     Kind = "merge.created"
-	ForkCreated      Kind = "fork.created"
-	VersionCreated   Kind = "version.created"
-	DatasetCreated   Kind = "dataset.created"
-	DatasetDeleted   Kind = "dataset.deleted"
-	DatasetUndeleted Kind = "dataset.undeleted"
-	MonitorFinding   Kind = "monitor.finding"
-	DamageFound      Kind = "damage.found"
-	DiskLow          Kind = "disk.low"
-	BackupFailed     Kind = "backup.failed"
-	Test             Kind = "webhook.test" // sent on request only
+	CommitCreated     Kind = "commit.created"
+	RollbackCreated   Kind = "rollback.created" // also a restore
+	MergeCreated      Kind = "merge.created"
+	ForkCreated       Kind = "fork.created"
+	VersionCreated    Kind = "version.created"
+	ProposalOpened    Kind = "proposal.opened" // also again
+	ProposalCommented Kind = "proposal.commented"
+	ProposalApproved  Kind = "proposal.approved"
+	ProposalMerged    Kind = "proposal.merged"
+	ProposalClosed    Kind = "proposal.closed"
+	DatasetCreated    Kind = "dataset.created"
+	DatasetDeleted    Kind = "dataset.deleted"
+	DatasetUndeleted  Kind = "dataset.undeleted"
+	MonitorFinding    Kind = "monitor.finding"
+	DamageFound       Kind = "damage.found"
+	DiskLow           Kind = "disk.low"
+	BackupFailed      Kind = "backup.failed"
+	Test              Kind = "webhook.test" // sent on request only
 )
 
 // Kinds are those that a webhook may ask for.
 var Kinds = []Kind{
-	CommitCreated, RollbackCreated, MergeCreated, ForkCreated, VersionCreated, DatasetCreated, DatasetDeleted,
-	DatasetUndeleted, MonitorFinding, DamageFound, DiskLow, BackupFailed,
+	CommitCreated, RollbackCreated, MergeCreated, ForkCreated, VersionCreated, ProposalOpened, ProposalCommented,
+	ProposalApproved, ProposalMerged, ProposalClosed, DatasetCreated, DatasetDeleted, DatasetUndeleted, MonitorFinding, DamageFound, DiskLow, BackupFailed,
 }
 
 // Event is something that happened. One without a project is of the server as a whole.

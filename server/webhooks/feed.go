@@ -52,6 +52,9 @@ type feed struct {
 	mu      sync.Mutex // held while events are looked for
 	marks   map[string]mark
 	version int64 // the last whose event was queued
+
+	proposals map[proposalKey]proposalMark
+	since     time.Time // what happened to proposals before is not told
 }
 
 // pageSize is how many commits, versions or datasets are looked at in one transaction.
@@ -110,7 +113,7 @@ func (f *feed) lookFor(ctx context.Context, hooks []Hook, names map[string]bool)
 	if err := f.load(); err != nil {
 		return err
 	}
-	r := &round{feed: f, ctx: ctx, hooks: hooks, marks: map[string]mark{}, version: f.version}
+	r := &round{feed: f, ctx: ctx, hooks: hooks, marks: map[string]mark{}, version: f.version, told: map[proposalKey]proposalMark{}}
 	err := r.look(names)
 	if err == nil {
 		err = r.flush()
@@ -139,6 +142,9 @@ func (f *feed) load() error {
 	if err != nil {
 		return err
 	}
+	if err := f.loadProposals(); err != nil {
+		return err
+	}
 	f.marks = marks
 	return f.DB.QueryRow(`SELECT last FROM webhook_versions`).Scan(&f.version)
 }
@@ -159,13 +165,16 @@ func (f *feed) joined(ctx context.Context, change func(*sql.Tx) error) error {
 		}
 		return f.DB.Write(ctx, change)
 	}
-	now, last, err := f.present(ctx)
+	now, told, last, err := f.present(ctx)
 	if err != nil {
 		return err
 	}
 	f.marks = nil
 	return f.DB.Write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.Exec(`DELETE FROM webhook_marks`); err != nil {
+		if _, err := tx.Exec(`DELETE FROM webhook_marks; DELETE FROM webhook_proposals`); err != nil {
+			return err
+		}
+		if err := setProposals(tx, told); err != nil {
 			return err
 		}
 		if err := setMarks(tx, now, last); err != nil {
@@ -176,18 +185,27 @@ func (f *feed) joined(ctx context.Context, change func(*sql.Tx) error) error {
 }
 
 // present returns the marks as of now.
-func (f *feed) present(ctx context.Context) (marks map[string]mark, version int64, err error) {
-	marks = map[string]mark{}
+func (f *feed) present(
+	ctx context.Context,
+) (marks map[string]mark, told map[proposalKey]proposalMark, version int64, err error) {
+	marks, told = map[string]mark{}, map[proposalKey]proposalMark{}
 	err = f.Store.EveryDataset(ctx, pageSize, func(page []catalog.Dataset) error {
 		for _, d := range page {
 			marks[d.ID] = mark{d.Head, d.DeletedAt}
+			proposals, err := f.Store.AllProposals(ctx, d.ID)
+			if err != nil {
+				return err
+			}
+			for _, p := range proposals {
+				told[proposalKey{d.ID, p.Number}] = markOf(p)
+			}
 		}
 		return nil
 	})
 	if err == nil {
 		version, err = f.Store.LastVersion(ctx)
 	}
-	return marks, version, err
+	return marks, told, version, err
 }
 
 // setMarks records marks, and the last version.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 // kindsOf are the types of messages, in order.
@@ -74,6 +75,61 @@ func TestWhatHappensToADatasetIsQueuedInItsOrder(t *testing.T) {
 	if want := fmt.Sprintf(`"created_at":"%s","hash":"%s",`, first.CreatedAt.Format(time.RFC3339Nano),
 		first.Hash); i < 0 || !strings.Contains(all[i].Body, want) {
 		t.Errorf("%d: %v", i, all)
+	}
+}
+
+// What happened to proposals before there was a webhook is not told; a merge is told once.
+func TestWhatHappensToAProposalIsQueued(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	d := w.dataset(1, "people")
+	w.commit(d)
+	propose := func(title string) string {
+		fork, err := w.store.Fork(ctx, d, storage.NewFork{Name: title}, storage.Request{})
+		check(t, err)
+		w.commit(fork.Dataset.ID)
+		_, err = w.store.OpenProposal(ctx, d, storage.NewProposal{Source: fork.Dataset.ID, Title: title},
+			storage.Request{User: "ada"})
+		check(t, err)
+		return fork.Dataset.ID
+	}
+	say := func(number int64, text string) {
+		_, err := w.store.Comment(ctx, d, number, storage.NewComment{Text: text}, storage.Request{User: "bob"})
+		check(t, err)
+	}
+	propose("early")
+	say(1, "before there was a webhook")
+	kinds := []Kind{ProposalOpened, ProposalCommented, ProposalApproved, ProposalMerged, ProposalClosed}
+	h := w.hook(Hook{URL: "http://127.0.0.1/", Kinds: kinds, Dataset: d})
+	elsewhere := w.hook(Hook{URL: "http://127.0.0.1/", Kinds: kinds, Project: 2})
+	say(1, "a word")
+	closed, open := catalog.ProposalClosed, catalog.ProposalOpen
+	_, err := w.store.EditProposal(ctx, d, 1, storage.ProposalEdit{State: &closed}, storage.Request{})
+	check(t, err)
+	w.look()
+	_, err = w.store.EditProposal(ctx, d, 1, storage.ProposalEdit{State: &open}, storage.Request{})
+	check(t, err)
+	propose("late")
+	_, err = w.store.Approve(ctx, d, 2, storage.NewApproval{}, storage.Request{User: "bob"})
+	check(t, err)
+	w.look()
+	_, err = w.store.MergeProposal(ctx, d, 2, storage.Merge{}, storage.Request{})
+	check(t, err)
+	w.look()
+	w.hooks.Signal.Changed(d)
+	w.look()
+	all := w.queue(h.ID)
+	want := "proposal.commented proposal.closed proposal.opened proposal.opened proposal.approved proposal.merged"
+	if got := strings.Join(kindsOf(all), " "); got != want {
+		t.Errorf("%s\nnot %s", got, want)
+	}
+	for i, part := range []string{`"text":"a word"`, `"state":"closed"`, `"id":4`, `"title":"late"`, `"user":"bob"`, `"merge_commit_id":`} {
+		if !strings.Contains(all[i].Body, part) {
+			t.Errorf("%s lacks %s", all[i].Body, part)
+		}
+	}
+	if other := w.queue(elsewhere.ID); len(other) > 0 {
+		t.Errorf("another project's: %v", kindsOf(other))
 	}
 }
 

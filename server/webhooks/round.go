@@ -17,6 +17,7 @@ type round struct {
 	hooks   []Hook
 	events  []Event         // to be queued
 	marks   map[string]mark // to be set with that
+	told    map[proposalKey]proposalMark
 	version int64
 }
 
@@ -63,6 +64,9 @@ func (r *round) dataset(d catalog.Dataset) error {
 	}
 	m, err := r.commits(d, m)
 	if err != nil {
+		return err
+	}
+	if err := r.proposals(d); err != nil {
 		return err
 	}
 	switch {
@@ -129,7 +133,7 @@ func (r *round) versions() error {
 
 // flushIfLarge queues what was found, if it is much.
 func (r *round) flushIfLarge() error {
-	if len(r.events) < pageSize && len(r.marks) < pageSize {
+	if len(r.events) < pageSize && len(r.marks) < pageSize && len(r.told) < pageSize {
 		return nil
 	}
 	return r.flush()
@@ -137,11 +141,11 @@ func (r *round) flushIfLarge() error {
 
 // flush queues the events that were found, and moves the marks, in one transaction.
 func (r *round) flush() error {
-	if len(r.events) == 0 && len(r.marks) == 0 && r.version == r.feed.version {
+	if len(r.events)+len(r.marks)+len(r.told) == 0 && r.version == r.feed.version {
 		return nil
 	}
 	err := r.DB.Write(r.ctx, func(tx *sql.Tx) error {
-		if err := setMarks(tx, r.marks, r.version); err != nil {
+		if err := errors.Join(setMarks(tx, r.marks, r.version), setProposals(tx, r.told)); err != nil {
 			return err
 		}
 		return r.enqueueAll(tx, r.hooks, r.events)
@@ -150,8 +154,9 @@ func (r *round) flush() error {
 		return err
 	}
 	maps.Copy(r.feed.marks, r.marks)
+	maps.Copy(r.feed.proposals, r.told)
 	r.feed.version = r.version
-	r.events, r.marks = nil, map[string]mark{}
+	r.events, r.marks, r.told = nil, map[string]mark{}, map[proposalKey]proposalMark{}
 	r.wake()
 	return nil
 }

@@ -105,7 +105,8 @@ func (tx Tx) LastOf(dataset string) (commit, file int64, err error) {
 // RemoveDataset removes all that the catalog has of a dataset that no other one needs, but that it was there.
 func (tx Tx) RemoveDataset(id string) error {
 	for _, table := range []string{
-		"versions", "savepoints", "tags", "proposals", "backups", "undone", "entries", "compacted", "files", "commits",
+		"versions", "savepoints", "tags", "proposals", "discussions", "backups", "undone", "entries", "compacted", "files",
+		"commits",
 	} {
 		if err := tx.exec(`DELETE FROM `+table+` WHERE dataset_id = $1`, id); err != nil {
 			return err

@@ -100,3 +100,38 @@ func TestAProposalOfADeletedForkIsClosed(t *testing.T) {
 	b.click("button", "Save")
 	b.see("Gone for good")
 }
+
+// People comment on a comparison and on records in it, whichever state comes first. A reader reads that.
+func TestAComparisonIsCommentedOn(t *testing.T) {
+	s := closed(t)
+	dataset := s.create(t, `"key":["id"]`, `[{"id":1,"city":"Rome"}]`)
+	last := s.commit(t, dataset, "upsert", `[{"id":1,"city":"Milan"}]`)
+	writer, reader := s.user(t, "writer", "*"), s.user(t, "reader", "*")
+
+	b := visit(t, s, "/datasets/"+dataset+"/compare?from=head~1&to=head")
+	b.logIn(writer)
+	b.see("No one has commented on these two states.")
+	b.fill("Your comment", "Is <i>Milan</i> right?")
+	b.click("checkbox", "about one record")
+	b.fill("id", "1")
+	b.click("button", "Comment")
+	b.see("commented on record")
+	b.see("Is <i>Milan</i> right?")
+	b.click("summary", "Show the record")
+	b.until("the record is not shown on both sides", func() bool { return b.sees("Rome") && b.sees("Milan") })
+	b.accessible()
+
+	r := visit(t, s, "/datasets/"+dataset+"/compare?from=head&to=head~1")
+	r.logIn(reader)
+	r.see("Is <i>Milan</i> right?")
+	if r.has("button", "Comment") {
+		t.Error("a reader is offered to comment")
+	}
+	r.goTo("/datasets/" + dataset + "/compare?from=head&to=head")
+	r.see("No one has commented")
+	r.click("summary", "1 other comparison")
+	r.click("link", fmt.Sprintf("commit %d to commit %d", last-1, last))
+	r.see("Is <i>Milan</i> right?")
+	r.size(390, 844)
+	r.narrowEnough()
+}

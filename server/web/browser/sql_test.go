@@ -88,7 +88,7 @@ func TestNamesAreCompleted(t *testing.T) {
 func TestAResultIsDrawn(t *testing.T) {
 	statement := `SELECT category, count(*) AS n FROM "my_dataset@1.0.1" GROUP BY ALL`
 	b := visit(t, demo(t), sqlPage(statement, "view=chart"))
-	b.see("5 points, from")
+	b.see("5 points: n from")
 	var drawn bool
 	b.eval(`(() => {
 		const c = document.querySelector('.uplot canvas')
@@ -100,6 +100,13 @@ func TestAResultIsDrawn(t *testing.T) {
 	b.choose("As", "Points")
 	b.at("kind=points")
 	b.accessible()
+	two := `SELECT id, 1/3.0::DOUBLE AS third, quality_score FROM "my_dataset@1.0.1" ORDER BY id LIMIT 50`
+	b.goTo(sqlPage(two, "view=chart&x=id&y=third"))
+	b.see("third from 0.3333333333333333 to 0.3333333333333333")
+	b.choose("And", "quality_score")
+	b.see("; quality_score from")
+	b.click("button", "Leave out third")
+	b.at("y=quality_score")
 	b.goTo(sqlPage("SELECT name FROM employees", "view=chart"))
 	b.see("No column of numbers")
 }

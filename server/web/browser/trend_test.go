@@ -6,6 +6,7 @@ import (
 
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 func TestATrendShowsVersionsAndWhatChanged(t *testing.T) {
@@ -40,6 +41,19 @@ func TestATrendShowsVersionsAndWhatChanged(t *testing.T) {
 		return { X: r.left + r.width / 2, Y: r.top + r.height / 2 } })()`, &at)
 	b.run(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, at.X, at.Y))
 	b.see("wave 1")
+	// With the keyboard, arrows go from state to state.
+	b.eval(`document.querySelector('[role=slider]').focus()`, nil)
+	b.press(kb.Home)
+	b.press(kb.ArrowRight)
+	var said string
+	b.eval(`document.querySelector('[role=slider]').ariaValueText`, &said)
+	if said != "1.0.1: records 4" {
+		t.Errorf("the second state is said as %q", said)
+	}
+	b.press(kb.ArrowRight)
+	b.see("wave 2")
+	b.choose("Drawn as", "areas")
+	b.at("categories=areas")
 	b.choose("One point for each", "commits")
 	b.at("by=commits")
 	b.see("commit (3)")

@@ -1,4 +1,5 @@
 // What the API says of proposals.
+import type { Entry } from '../discussion/types'
 import type { Commit } from '../history/commit'
 
 export type Side = { id: string; name: string; project_id: number; head: number; deleted_at: string | null }
@@ -20,17 +21,6 @@ export type Proposal = {
   comments: number
   approvals: Approval[]
   merge_commit: (Commit & { rollback_commit_id: number | null }) | null
-}
-
-export type Entry = {
-  id: number
-  kind: 'comment' | 'approval' | 'withdrawal' | 'closed' | 'reopened'
-  user: string
-  created_at: string
-  text: string
-  key?: Record<string, unknown>
-  erased: boolean
-  source_head?: number
 }
 
 export type Detail = Proposal & { discussion: Entry[]; allowed: ('comment' | 'edit' | 'approve' | 'merge')[] }

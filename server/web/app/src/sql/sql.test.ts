@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import type { Column, Records } from '../values/arrow'
-import { choose, series } from './chart'
+import { addressOf, beside, choose, namesOf, series } from './chart'
 import { contextAt, quote, tablesOf } from './context'
 import { snippet } from './snippets'
 
@@ -68,14 +68,37 @@ const records = (...columns: Column[]): Records => ({ columns, rows: 3, isCut: f
 test('a chart draws what suits the columns', () => {
   const result = records(column('city', 'text', ['b', 'a', 'c']), column('n', 'number', [3, null, 1]))
   const choice = choose(result, {})!
-  expect(choice).toEqual({ x: 'city', y: 'n', kind: 'bars' })
-  expect(series(result, choice)).toEqual({ x: [0, 1], y: [3, 1], names: ['b', 'c'], isTime: false, left: 1 })
+  expect(choice).toEqual({ x: 'city', y: ['n'], kind: 'bars' })
+  expect(series(result, choice)).toEqual({
+    x: [0, 1], lines: [{ label: 'n', values: [3, 1] }], names: ['b', 'c'], isTime: false, left: 1,
+  })
   expect(choose(records(column('city', 'text', [])), {})).toBeUndefined()
 })
 
 test('points are drawn from left to right', () => {
   const result = records(column('at', 'time', [3, 1, 2]), column('n', 'number', [30, 10, 20]))
-  expect(series(result, choose(result, {})!)).toMatchObject({ x: [1, 2, 3], y: [10, 20, 30], isTime: true })
+  expect(series(result, choose(result, {})!)).toMatchObject({
+    x: [1, 2, 3], lines: [{ values: [10, 20, 30] }], isTime: true,
+  })
+})
+
+test('several columns are drawn, and a record without a value in one of them is a gap there', () => {
+  const result = records(
+    column('city', 'text', ['a', 'b', 'c']), column('n', 'number', [3, null, null]), column('m', 'number', [1, 2, null]),
+  )
+  const choice = choose(result, { y: ['n', 'm', 'gone', 'n'] })!
+  expect(choice.y).toEqual(['n', 'm'])
+  const points = series(result, choice)
+  expect(points).toMatchObject({ names: ['a', 'b'], lines: [{ values: [3, null] }, { values: [1, 2] }], left: 1 })
+  const bars = beside(points)
+  expect(bars.x.map((at) => Math.round(at) + 0)).toEqual([0, 0, 1, 1])
+  expect(bars.values).toEqual([[3, null, null, null], [null, 1, null, 2]])
+})
+
+test('the address has the columns of a chart, whatever they are called', () => {
+  for (const names of [['n'], ['a,b', 'c'], ['["x"]'], ['[']]) expect(namesOf(addressOf(names))).toEqual(names)
+  expect(namesOf('[not a list')).toEqual(['[not a list'])
+  expect(namesOf(null)).toBeUndefined()
 })
 
 test('a statement stays what it is in every program', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { inTurn, type Measure, ofCategories, ofCommits, ofVersions, sample } from './points'
+import { inTurn, type Measure, ofCategories, ofCommits, ofVersions, sample, stacked } from './points'
 
 describe('the points of a trend', () => {
   const version = { version: '1.0.0', commit_id: 5, total_entries: 9, description: 'first', created_at: '2026-01-01T00:00:00Z' }
@@ -45,4 +45,9 @@ describe('the points of a trend', () => {
     })
     expect([most, done.sort()]).toEqual([2, [1, 2, 3, 4, 5]])
   })
+})
+
+it('lays series on top of each other, and leaves out what was not measured', () => {
+  const list = [{ label: 'a', values: [1, null, 3] }, { label: 'b', values: [10, null, 30] }]
+  expect(stacked(list).map((s) => s.values)).toEqual([[1, null, 3], [11, null, 33]])
 })

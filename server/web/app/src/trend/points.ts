@@ -64,6 +64,14 @@ export function ofCategories(measures: (Measure | undefined)[], most: number): S
   return series
 }
 
+// stacked returns each series on top of those before it.
+export function stacked(list: Series[]): Series[] {
+  const below: number[] = []
+  return list.map(({ label, values }) => ({
+    label, values: values.map((v, i) => (v === null ? null : (below[i] = (below[i] ?? 0) + v))),
+  }))
+}
+
 // inTurn runs a task for each item, a few at a time, until one fails or the signal says to stop.
 export async function inTurn<T>(items: T[], width: number, signal: AbortSignal, task: (item: T, i: number) => Promise<void>) {
   let next = 0

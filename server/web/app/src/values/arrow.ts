@@ -150,8 +150,9 @@ const ticks = (unit: 0 | 1 | 2 | 3): bigint => 1000n ** BigInt(unit)
 function plain(type: DataType, raw: unknown): Value {
   if (raw === null || raw === undefined) return null
   switch (type.typeId) {
-    case Type.Int:
     case Type.Float:
+      return type.precision === 1 ? shortest(raw as number) : (raw as number)
+    case Type.Int:
     case Type.Bool:
     case Type.Utf8:
     case Type.LargeUtf8:
@@ -245,6 +246,15 @@ function interval(type: DataType, raw: unknown): string {
     nanoseconds ? `${nanoseconds / 1e9} s` : '',
   ].filter(Boolean)
   return said.join(' ') || '0 s'
+}
+
+/** Returns the shortest number that a FLOAT stands for: 0.1, and not what is nearest to it as a DOUBLE. */
+function shortest(single: number): number {
+  for (let digits = 6; digits < 9; digits++) {
+    const n = Number(single.toPrecision(digits))
+    if (Math.fround(n) === single) return n
+  }
+  return single
 }
 
 function numberOf(type: DataType, raw: unknown): number | null {
