@@ -395,37 +395,6 @@ func TestGatesInAGroup(t *testing.T) {
 	b.sound()
 }
 
-// The machine stops at every durable step of a commit under gates: it stands or it does not, and the gates are kept.
-func TestCrashesOfGatedCommits(t *testing.T) {
-	t.Parallel()
-	b := open(t)
-	d := b.create("items", "id")
-	b.json(d, "append", `[{"id":1,"a":1}]`)
-	b.setGates(d, `{"name":"c","kind":"condition","condition":"a > 0"}`,
-		`{"name":"w","kind":"not_null","columns":["a"],"action":"warn"}`)
-	b.Store.Close()
-	w := world{dir: b.dir, d: d}
-	before := shows(t, w.dir, true)
-	act := committing("append", `[{"id":2,"a":2},{"id":3,"a":null}]`)
-	after, _ := done(t, w, act)
-	crashEverywhere(t, w, act, before, after)
-
-	// One that is refused takes no durable step outside of staging.
-	var steps []string
-	again := reopen(t, copied(t, w.dir), storage.Options{Hook: func(op, path string) error {
-		if !strings.HasPrefix(path, "staging") {
-			steps = append(steps, op+" "+path)
-		}
-		return nil
-	}})
-	steps = nil
-	_, err := again.try(d, "append", intake.JSON, `[{"id":2,"a":-2}]`)
-	wantRefusal(t, err, "gate_failed")
-	if len(steps) > 0 {
-		t.Errorf("a refused commit took the steps %v", steps)
-	}
-}
-
 // Columns that are computed, and records that have no key but the one that the server gives them.
 func TestGatesOnDerivedColumnsAndOnRecordsWithoutAKey(t *testing.T) {
 	b := open(t)
