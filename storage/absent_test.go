@@ -18,7 +18,7 @@ func (b *bench) away() (back func()) {
 	b.Helper()
 	var largest string
 	var size int64
-	err := filepath.WalkDir(filepath.Join(b.dir, "objects"), func(path string, e fs.DirEntry, err error) error {
+	err := filepath.WalkDir(filepath.Join(b.Dir, "objects"), func(path string, e fs.DirEntry, err error) error {
 		if err == nil && !e.IsDir() {
 			if info, _ := e.Info(); info.Size() > size {
 				largest, size = path, info.Size()
@@ -43,9 +43,9 @@ func (b *bench) away() (back func()) {
 // many appends n records of random keys from the first on, and has their key filter made.
 func (b *bench) many(id string, first, n int) catalog.Commit {
 	b.Helper()
-	made := b.put(id, catalog.Append, intake.Parquet, b.parquetOf(fmt.Sprintf(
+	made := b.Put(id, catalog.Append, intake.Parquet, b.parquetOf(fmt.Sprintf(
 		"SELECT md5(i::VARCHAR) AS id, i AS n FROM range(%d, %d) t(i)", first, first+n)))
-	if done := b.compact(id); done.Filters != 1 {
+	if done := b.CompactAll(id); done.Filters != 1 {
 		b.Fatalf("upkeep: %+v", done)
 	}
 	return made
@@ -55,13 +55,13 @@ func (b *bench) many(id string, first, n int) catalog.Commit {
 // the other way round. One that has a key still blocks.
 func TestBlockersAreLookedUpInLargeFiles(t *testing.T) {
 	b := open(t)
-	id := b.create("d", "id")
-	small := b.json(id, catalog.Append,
+	id := b.Create("d", "id")
+	small := b.JSON(id, catalog.Append,
 		fmt.Sprintf(`[{"id": %q, "n": 1}, {"id": %q, "n": 2}]`, randomKey(0), randomKey(1)))
-	gone := b.json(id, catalog.Delete, fmt.Sprintf(`[{"id": %q}]`, randomKey(1)))
+	gone := b.JSON(id, catalog.Delete, fmt.Sprintf(`[{"id": %q}]`, randomKey(1)))
 	large := b.many(id, 2, 20_000)
-	later := b.json(id, catalog.Append, fmt.Sprintf(`[{"id": %q, "n": 3}]`, randomKey(1)))
-	changed := b.json(id, catalog.Delete, fmt.Sprintf(`[{"id": %q}]`, randomKey(77)))
+	later := b.JSON(id, catalog.Append, fmt.Sprintf(`[{"id": %q, "n": 3}]`, randomKey(1)))
+	changed := b.JSON(id, catalog.Delete, fmt.Sprintf(`[{"id": %q}]`, randomKey(77)))
 	inTheWay := func(commit int64, p storage.Policy) string {
 		t.Helper()
 		asked, err := b.CanRollback(b.Context(), id, commit, p)
@@ -87,29 +87,29 @@ func TestBlockersAreLookedUpInLargeFiles(t *testing.T) {
 	if got, want := inTheWay(large.ID, storage.Records), fmt.Sprint(changed.ID, ":1 "); got != want {
 		t.Errorf("the large append is blocked by %q, not %q", got, want)
 	}
-	b.sound()
+	b.Sound()
 }
 
 // A small action is merged without opening a large file that the target has got since and that has none of its keys.
 // One that has a key is compared.
 func TestMergesLookUpFewKeysInLargeFiles(t *testing.T) {
 	b := open(t)
-	id := b.create("d", "id")
-	b.json(id, catalog.Append, fmt.Sprintf(`[{"id": %q, "n": 1}]`, randomKey(0)))
-	fork := b.fork(id, "fork", "head")
+	id := b.Create("d", "id")
+	b.JSON(id, catalog.Append, fmt.Sprintf(`[{"id": %q, "n": 1}]`, randomKey(0)))
+	fork := b.MakeFork(id, "fork", "head")
 	b.many(id, 2, 20_000)
-	b.json(fork, catalog.Upsert, fmt.Sprintf(`[{"id": %q, "n": 5}, {"id": %q, "n": 6}]`, randomKey(0), randomKey(1)))
+	b.JSON(fork, catalog.Upsert, fmt.Sprintf(`[{"id": %q, "n": 5}, {"id": %q, "n": 6}]`, randomKey(0), randomKey(1)))
 	back := b.away()
-	b.merge(fork, id)
+	b.MakeMerge(fork, id)
 	back()
 	for i, n := range map[int]int{0: 5, 1: 6, 2: 2} {
 		if got, want := b.record(id, "head", randomKey(i)), fmt.Sprintf(`"n":%d,`, n); !strings.Contains(got, want) {
 			t.Errorf("record %d is %s", i, got)
 		}
 	}
-	b.json(fork, catalog.Append, fmt.Sprintf(`[{"id": %q, "n": -1}]`, randomKey(77)))
+	b.JSON(fork, catalog.Append, fmt.Sprintf(`[{"id": %q, "n": -1}]`, randomKey(77)))
 	if out, _ := b.conflicts(fork, id, storage.Merge{}); len(out.Conflicts) != 1 {
 		t.Errorf("a record that both sides added: %+v", out)
 	}
-	b.sound()
+	b.Sound()
 }

@@ -12,43 +12,24 @@ import (
 
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/storagetest"
 )
-
-// archive makes a backup and returns it with the bytes of its archive.
-func (b *bench) archive(dataset, ref string) (catalog.Backup, []byte) {
-	b.Helper()
-	made, err := b.Backups.Make(context.Background(), dataset,
-		storage.NewBackup{Ref: ref, Description: "before the cleaning"}, storage.Request{User: "ada"})
-	if err != nil {
-		b.Fatal(err)
-	}
-	r, err := b.Backups.Open(context.Background(), made, false)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer r.Close()
-	text, err := io.ReadAll(r)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return made, text
-}
 
 // kept makes a dataset with a first state worth keeping, and changes it after.
 func (b *bench) kept() (dataset string, first catalog.Commit) {
 	b.Helper()
-	dataset = b.create("kept", "id")
-	first = b.json(dataset, "append",
+	dataset = b.Create("kept", "id")
+	first = b.JSON(dataset, "append",
 		`[{"id":1,"v":"a","s":{"n":1}},{"id":2,"v":null,"s":null},{"id":3,"v":"c","s":{"n":3}}]`)
-	b.json(dataset, "delete", `[{"id":1}]`)
-	b.json(dataset, "upsert", `[{"id":2,"v":"changed"},{"id":4,"w":4.5}]`)
+	b.JSON(dataset, "delete", `[{"id":1}]`)
+	b.JSON(dataset, "upsert", `[{"id":2,"v":"changed"},{"id":4,"w":4.5}]`)
 	return dataset, first
 }
 
 func TestABackupIsOneSelfContainedArchive(t *testing.T) {
 	b := open(t)
 	d, first := b.kept()
-	made, text := b.archive(d, "1")
+	made, text := b.Archive(d, "1")
 	if made.CommitID != first.ID || made.Bytes != int64(len(text)) || made.User != "ada" {
 		t.Errorf("%+v", made)
 	}
@@ -84,42 +65,42 @@ func TestABackupIsOneSelfContainedArchive(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].ID != made.ID {
 		t.Errorf("%v %v", list, err)
 	}
-	b.sound()
+	b.Sound()
 }
 
 func TestABackupRestoresItsDataset(t *testing.T) {
 	b := open(t)
 	d, _ := b.kept()
-	_, text := b.archive(d, "1")
-	want := b.rows(d, "1", false)
-	before := b.rows(d, "head", true)
+	_, text := b.Archive(d, "1")
+	want := b.Rows(d, "1", false)
+	before := b.Rows(d, "head", true)
 	c, err := b.RestoreBackup(context.Background(), d, bytes.NewReader(text), storage.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if counts(c) != "+1 -1 ~1 =3" || c.Mode != catalog.Restore {
-		t.Errorf("%s: %s", c.Mode, counts(c))
+	if storagetest.Counts(c) != "+1 -1 ~1 =3" || c.Mode != catalog.Restore {
+		t.Errorf("%s: %s", c.Mode, storagetest.Counts(c))
 	}
-	got := b.rows(d, "head", false)
+	got := b.Rows(d, "head", false)
 	for i := range want { // the column that came since stays, and is empty
 		want[i] = strings.TrimSuffix(want[i], "}") + `,"w":null}`
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
 	}
-	if _, err := b.rollback(d, c.ID, storage.Stack); err != nil {
+	if _, err := b.TryRollback(d, c.ID, storage.Stack); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.rows(d, "head", true); !slices.Equal(got, before) {
+	if got := b.Rows(d, "head", true); !slices.Equal(got, before) {
 		t.Errorf("a restore from a backup was rolled back to %v\nwant %v", got, before)
 	}
-	b.sound()
+	b.Sound()
 }
 
 func TestABackupMakesANewDataset(t *testing.T) {
 	b := open(t)
 	d, _ := b.kept()
-	_, text := b.archive(d, "head")
+	_, text := b.Archive(d, "head")
 	other := open(t) // another store, which has never heard of the first
 	made, err := other.CreateFromBackup(context.Background(), bytes.NewReader(text), "", 0, storage.Request{})
 	if err != nil {
@@ -128,39 +109,39 @@ func TestABackupMakesANewDataset(t *testing.T) {
 	if made.Properties.Name != "kept" || made.Total() != 3 {
 		t.Errorf("%+v", made.Properties)
 	}
-	if got, want := other.rows(made.Dataset.ID, "head", false), b.rows(d, "head", false); !slices.Equal(got, want) {
+	if got, want := other.Rows(made.Dataset.ID, "head", false), b.Rows(d, "head", false); !slices.Equal(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
 	}
-	if _, err := other.try(made.Dataset.ID, "append", "json", `[{"id":3}]`); err == nil {
+	if _, err := other.Try(made.Dataset.ID, "append", "json", `[{"id":3}]`); err == nil {
 		t.Error("the key was lost")
 	}
 	if _, err := other.CreateFromBackup(context.Background(), bytes.NewReader(text), "kept", 1,
 		storage.Request{}); storage.Explain(err).Code != "name_taken" {
 		t.Errorf("the name was given twice: %v", err)
 	}
-	other.sound()
+	other.Sound()
 }
 
 func TestABackupWithoutAKeyKeepsRowIDs(t *testing.T) {
 	b := open(t)
-	d := b.create("free")
-	b.json(d, "append", `[{"v":1},{"v":2},{"v":3}]`)
-	_, text := b.archive(d, "head")
-	b.json(d, "delete", `[{"_id":2}]`)
-	b.json(d, "append", `[{"v":4}]`)
+	d := b.Create("free")
+	b.JSON(d, "append", `[{"v":1},{"v":2},{"v":3}]`)
+	_, text := b.Archive(d, "head")
+	b.JSON(d, "delete", `[{"_id":2}]`)
+	b.JSON(d, "append", `[{"v":4}]`)
 	if c, err := b.RestoreBackup(context.Background(), d, bytes.NewReader(text), storage.Request{}); err != nil ||
-		counts(c) != "+1 -1 ~0 =3" {
-		t.Errorf("%s %v", counts(c), err)
+		storagetest.Counts(c) != "+1 -1 ~0 =3" {
+		t.Errorf("%s %v", storagetest.Counts(c), err)
 	}
-	b.want(d, "head", `{"_id":1,"v":1}`, `{"_id":2,"v":2}`, `{"_id":3,"v":3}`)
-	b.sound()
+	b.Want(d, "head", `{"_id":1,"v":1}`, `{"_id":2,"v":2}`, `{"_id":3,"v":3}`)
+	b.Sound()
 }
 
 func TestADamagedArchiveIsRefused(t *testing.T) {
 	b := open(t)
 	d, _ := b.kept()
-	_, text := b.archive(d, "1")
-	before := b.rows(d, "head", true)
+	_, text := b.Archive(d, "1")
+	before := b.Rows(d, "head", true)
 	flipped := bytes.Clone(text)
 	flipped[bytes.Index(flipped, []byte("PAR1"))+20] ^= 1
 	empty := new(bytes.Buffer)
@@ -176,16 +157,16 @@ func TestADamagedArchiveIsRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if got := b.rows(d, "head", true); !slices.Equal(got, before) {
+	if got := b.Rows(d, "head", true); !slices.Equal(got, before) {
 		t.Errorf("got %v\nwant %v", got, before)
 	}
-	b.sound()
+	b.Sound()
 }
 
 func TestARemovedBackupIsGone(t *testing.T) {
 	b := open(t)
 	d, _ := b.kept()
-	made, _ := b.archive(d, "1")
+	made, _ := b.Archive(d, "1")
 	if err := b.Backups.Remove(context.Background(), made, storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
@@ -195,24 +176,24 @@ func TestARemovedBackupIsGone(t *testing.T) {
 	if _, err := b.Backups.Open(context.Background(), made, false); err == nil {
 		t.Error("its archive is there")
 	}
-	b.sound()
+	b.Sound()
 }
 
 // Columns of which no value has been seen are so again.
 func TestABackupKeepsTypes(t *testing.T) {
 	b := open(t)
-	d := b.create("x", "id")
-	b.json(d, "append", `[{"id":1,"v":null,"e":[]}]`)
-	_, text := b.archive(d, "head")
-	b.json(d, "append", `[{"id":2,"v":"text","e":["x"]}]`)
+	d := b.Create("x", "id")
+	b.JSON(d, "append", `[{"id":1,"v":null,"e":[]}]`)
+	_, text := b.Archive(d, "head")
+	b.JSON(d, "append", `[{"id":2,"v":"text","e":["x"]}]`)
 	if _, err := b.RestoreBackup(context.Background(), d, bytes.NewReader(text), storage.Request{}); err != nil {
 		t.Error(err)
 	}
-	b.want(d, "head", `{"id":1,"v":null,"e":[]}`)
+	b.Want(d, "head", `{"id":1,"v":null,"e":[]}`)
 	made, err := b.CreateFromBackup(context.Background(), bytes.NewReader(text), "y", 1, storage.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.json(made.Dataset.ID, "append", `[{"id":2,"v":"text","e":["x"]}]`)
-	b.sound()
+	b.JSON(made.Dataset.ID, "append", `[{"id":2,"v":"text","e":["x"]}]`)
+	b.Sound()
 }

@@ -22,9 +22,9 @@ func TestCommitsBesideEachOther(t *testing.T) {
 	const datasets, rounds = 6, 12
 	var work sync.WaitGroup
 	for n := range datasets {
-		d := b.create(fmt.Sprint("d", n), "id")
+		d := b.Create(fmt.Sprint("d", n), "id")
 		if n%2 == 1 { // a column that the others don't have
-			b.json(d, "append", `[{"id":-1,"v":"","odd":1}]`)
+			b.JSON(d, "append", `[{"id":-1,"v":"","odd":1}]`)
 		}
 		work.Go(func() {
 			for i := range rounds {
@@ -33,7 +33,7 @@ func TestCommitsBesideEachOther(t *testing.T) {
 		})
 	}
 	work.Wait()
-	b.sound()
+	b.Sound()
 }
 
 // apart makes a round of commits to dataset number n, and looks at what it holds.
@@ -51,7 +51,7 @@ func (b *bench) apart(d string, n, i int) {
 		{"delete", intake.JSON, fmt.Sprintf(`[{"id":%d}]`, 10*i+2)},
 	}
 	for _, s := range steps {
-		if _, err := b.try(d, catalog.Mode(s.mode), s.format, s.body); err != nil {
+		if _, err := b.Try(d, catalog.Mode(s.mode), s.format, s.body); err != nil {
 			b.Errorf("dataset %d, round %d, %s: %v", n, i, s.mode, err)
 			return
 		}

@@ -24,26 +24,26 @@ func TestAMergedCascadeUndoesRecordsToo(t *testing.T) {
 	for _, g := range []catalog.Granularity{catalog.ByColumn, catalog.ByRow} {
 		b := open(t)
 		d, f := b.sides(g)
-		first := b.json(f, catalog.Upsert, `[{"id":1,"y":10},{"id":2,"y":20}]`)
+		first := b.JSON(f, catalog.Upsert, `[{"id":1,"y":10},{"id":2,"y":20}]`)
 		values := []json.RawMessage{json.RawMessage("7"), json.RawMessage("8"), json.RawMessage("9")}
 		v := storage.NewVariable{Name: "v", Values: values}
 		_, _, err := b.CreateVariable(context.Background(), f, v, storage.Request{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.merge(f, d)
-		b.json(d, catalog.Upsert, `[{"id":3,"x":"here"}]`)
+		b.MakeMerge(f, d)
+		b.JSON(d, catalog.Upsert, `[{"id":3,"x":"here"}]`)
 		want := []string{`{"id":1,"x":"a","y":1}`, `{"id":2,"x":"b","y":2}`, `{"id":3,"x":"here","y":3}`}
 		if g == catalog.ByColumn {
-			b.json(d, catalog.Upsert, `[{"id":1,"x":"too"}]`)
+			b.JSON(d, catalog.Upsert, `[{"id":1,"x":"too"}]`)
 			want[0] = `{"id":1,"x":"too","y":1}`
 		}
 		b.cascade(f, first.ID)
-		b.want(f, "head", `{"id":1,"x":"a","y":1}`, `{"id":2,"x":"b","y":2}`, `{"id":3,"x":"c","y":3}`)
-		b.merge(f, d)
-		b.want(d, "head", want...)
+		b.Want(f, "head", `{"id":1,"x":"a","y":1}`, `{"id":2,"x":"b","y":2}`, `{"id":3,"x":"c","y":3}`)
+		b.MakeMerge(f, d)
+		b.Want(d, "head", want...)
 		b.since(f)
-		b.sound()
+		b.Sound()
 	}
 }
 
@@ -59,13 +59,13 @@ func TestAMergedCascadeOfVariablesLeavesRecordsAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.rename(f, "v", "w")
-	b.merge(f, d)
-	b.json(d, catalog.Delete, `[{"id":2}]`)
-	b.json(d, catalog.Upsert, `[{"id":3,"x":"here"}]`)
+	b.MakeMerge(f, d)
+	b.JSON(d, catalog.Delete, `[{"id":2}]`)
+	b.JSON(d, catalog.Upsert, `[{"id":3,"x":"here"}]`)
 	b.cascade(f, made.ID)
-	b.merge(f, d)
-	b.want(d, "head", `{"id":1,"x":"a","y":1}`, `{"id":3,"x":"here","y":3}`)
-	b.sound()
+	b.MakeMerge(f, d)
+	b.Want(d, "head", `{"id":1,"x":"a","y":1}`, `{"id":3,"x":"here","y":3}`)
+	b.Sound()
 }
 
 // What is said of a dataset stays where it was said, but not the records of a restore that a cascade undid with it.
@@ -74,7 +74,7 @@ func TestACascadeOfAnEditIsMergedForItsRecords(t *testing.T) {
 	b := open(t)
 	d, f := b.sides("")
 	one, two := "one", "two"
-	b.json(f, catalog.Upsert, `[{"id":1,"y":10}]`)
+	b.JSON(f, catalog.Upsert, `[{"id":1,"y":10}]`)
 	edit, err := b.EditDataset(ctx, f, storage.Edit{Description: &one}, storage.Request{})
 	if err != nil {
 		t.Fatal(err)
@@ -85,12 +85,12 @@ func TestACascadeOfAnEditIsMergedForItsRecords(t *testing.T) {
 	if _, err := b.EditDataset(ctx, f, storage.Edit{Description: &two}, storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
-	b.merge(f, d)
-	b.want(d, "head", `{"id":1,"x":"a","y":1}`, `{"id":2,"x":"b","y":2}`, `{"id":3,"x":"c","y":3}`)
+	b.MakeMerge(f, d)
+	b.Want(d, "head", `{"id":1,"x":"a","y":1}`, `{"id":2,"x":"b","y":2}`, `{"id":3,"x":"c","y":3}`)
 	b.cascade(f, edit.ID)
-	b.merge(f, d)
-	b.want(d, "head", b.rows(f, "head", false)...)
-	b.want(d, "head", `{"id":1,"x":"a","y":10}`, `{"id":2,"x":"b","y":2}`, `{"id":3,"x":"c","y":3}`)
+	b.MakeMerge(f, d)
+	b.Want(d, "head", b.Rows(f, "head", false)...)
+	b.Want(d, "head", `{"id":1,"x":"a","y":10}`, `{"id":2,"x":"b","y":2}`, `{"id":3,"x":"c","y":3}`)
 	b.since(f, "Dataset.edit", "Dataset.edit")
-	b.sound()
+	b.Sound()
 }

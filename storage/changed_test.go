@@ -15,17 +15,17 @@ import (
 func TestAFileThatChangesWhileItIsReadIsRefused(t *testing.T) {
 	ctx := context.Background()
 	b := open(t)
-	d := b.create("x", "id")
-	c := b.json(d, catalog.Append, `[{"id":1},{"id":2}]`)
+	d := b.Create("x", "id")
+	c := b.JSON(d, catalog.Append, `[{"id":1},{"id":2}]`)
 	snap, err := b.Snapshot(ctx, d, "head")
-	b.must(err)
+	b.Must(err)
 	conn, err := b.Conn(ctx)
-	b.must(err)
+	b.Must(err)
 	defer conn.Close()
 	r, err := conn.Stream(ctx, snap.Rows(false))
-	b.must(err)
+	b.Must(err)
 	defer r.Close()
-	b.must(os.Chtimes(b.object(d, c.ID, "data-0000.parquet"), time.Time{}, time.Unix(1, 0)))
+	b.Must(os.Chtimes(b.Object(d, c.ID, "data-0000.parquet"), time.Time{}, time.Unix(1, 0)))
 	all, err := r.All()
 	if err == nil {
 		all.Release()
@@ -33,5 +33,5 @@ func TestAFileThatChangesWhileItIsReadIsRefused(t *testing.T) {
 	if e := storage.Explain(err); err == nil || e.Kind != fault.Unavailable || e.Code != "file_changed" {
 		t.Errorf("got %v", err)
 	}
-	b.want(d, "head", `{"id":1}`, `{"id":2}`) // it is what was written
+	b.Want(d, "head", `{"id":1}`, `{"id":2}`) // it is what was written
 }

@@ -22,23 +22,23 @@ func TestInheritedHistoryIsCheckedOnce(t *testing.T) {
 		"INSERT INTO undone VALUES ('{one}', 1, 2)":                            {1, "it says that commit 2 undoes it"},
 	} {
 		b := open(t)
-		d := b.create("d", "id")
+		d := b.Create("d", "id")
 		for _, body := range []string{`[{"id":1}]`, `[{"id":2}]`, `[{"id":3}]`} {
-			b.json(d, "append", body)
+			b.JSON(d, "append", body)
 		}
-		one, two := b.fork(d, "one", "head"), b.fork(d, "two", "head")
-		b.json(one, "append", `[{"id":4}]`)
-		_, err := b.rollback(two, 3, storage.Stack)
-		b.must(err)
-		b.sound()
+		one, two := b.MakeFork(d, "one", "head"), b.MakeFork(d, "two", "head")
+		b.JSON(one, "append", `[{"id":4}]`)
+		_, err := b.TryRollback(two, 3, storage.Stack)
+		b.Must(err)
+		b.Sound()
 		b.Store.Close()
-		db, err := sql.Open("sqlite3", filepath.Join(b.dir, "catalog.db"))
-		b.must(err)
+		db, err := sql.Open("sqlite3", filepath.Join(b.Dir, "catalog.db"))
+		b.Must(err)
 		_, err = db.Exec(strings.NewReplacer("{one}", one, "{two}", two).Replace(change))
-		b.must(err)
-		b.must(db.Close())
-		found, err := storage.Inspect(context.Background(), b.dir, false, storage.Options{})
-		b.must(err)
+		b.Must(err)
+		b.Must(db.Close())
+		found, err := storage.Inspect(context.Background(), b.Dir, false, storage.Options{})
+		b.Must(err)
 		n := 0
 		for _, p := range found.Problems {
 			if strings.Contains(p.Detail, want.says) {

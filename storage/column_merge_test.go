@@ -11,6 +11,7 @@ import (
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // sides is a dataset with three records of three columns, and a fork of it.
@@ -22,46 +23,36 @@ func (b *bench) sides(g catalog.Granularity) (d, f string) {
 		b.Fatal(err)
 	}
 	d = s.Dataset.ID
-	b.json(d, catalog.Append, `[{"id":1,"x":"a","y":1},{"id":2,"x":"b","y":2},{"id":3,"x":"c","y":3}]`)
-	return d, b.fork(d, "fork", "head")
-}
-
-func (b *bench) mergeWith(from, into string, m storage.Merge) storage.Merged {
-	b.Helper()
-	m.Source, m.Autorollback = from, true
-	out, err := b.Merge(context.Background(), into, m, storage.Request{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	return out
+	b.JSON(d, catalog.Append, `[{"id":1,"x":"a","y":1},{"id":2,"x":"b","y":2},{"id":3,"x":"c","y":3}]`)
+	return d, b.MakeFork(d, "fork", "head")
 }
 
 func TestChangesOfDifferentColumnsOfARecordBothStand(t *testing.T) {
 	b := open(t)
 	d, f := b.sides("")
-	b.json(f, catalog.Upsert, `[{"id":1,"x":"A"}]`)
-	b.json(f, catalog.Upsert, `[{"id":1,"z":true},{"id":2,"y":20}]`)
-	b.json(d, catalog.Upsert, `[{"id":1,"y":10},{"id":2,"y":20,"w":"here"}]`)
-	before := b.rows(d, "head", true)
-	m := b.merge(f, d)
-	b.want(d, "head", `{"id":1,"x":"A","y":10,"w":null,"z":true}`, `{"id":2,"x":"b","y":20,"w":"here","z":null}`,
+	b.JSON(f, catalog.Upsert, `[{"id":1,"x":"A"}]`)
+	b.JSON(f, catalog.Upsert, `[{"id":1,"z":true},{"id":2,"y":20}]`)
+	b.JSON(d, catalog.Upsert, `[{"id":1,"y":10},{"id":2,"y":20,"w":"here"}]`)
+	before := b.Rows(d, "head", true)
+	m := b.MakeMerge(f, d)
+	b.Want(d, "head", `{"id":1,"x":"A","y":10,"w":null,"z":true}`, `{"id":2,"x":"b","y":20,"w":"here","z":null}`,
 		`{"id":3,"x":"c","y":3,"w":null,"z":null}`)
 	b.since(f)
-	if again := b.merge(f, d); again.Commit.ID != 0 {
+	if again := b.MakeMerge(f, d); again.Commit.ID != 0 {
 		t.Errorf("%+v", again)
 	}
-	b.merge(d, f)
-	if a, c := b.rows(d, "head", false), b.rows(f, "head", false); !sameRecords(a, c) {
+	b.MakeMerge(d, f)
+	if a, c := b.Rows(d, "head", false), b.Rows(f, "head", false); !sameRecords(a, c) {
 		t.Errorf("%v\n%v", a, c)
 	}
-	b.sound()
-	if _, err := b.rollback(d, m.Commit.ID, storage.Stack); err != nil {
+	b.Sound()
+	if _, err := b.TryRollback(d, m.Commit.ID, storage.Stack); err != nil {
 		t.Fatal(err)
 	}
-	if after := b.rows(d, "head", true); !slices.Equal(before, after) {
+	if after := b.Rows(d, "head", true); !slices.Equal(before, after) {
 		t.Errorf("%v, before %v", after, before)
 	}
-	b.sound()
+	b.Sound()
 }
 
 // sameRecords compares records whatever the order of their columns.
@@ -72,7 +63,7 @@ func sameRecords(a, b []string) bool {
 			if err := json.Unmarshal([]byte(line), &fields); err != nil {
 				panic(err)
 			}
-			out = append(out, toJSON(fields))
+			out = append(out, storagetest.ToJSON(fields))
 		}
 		slices.Sort(out)
 		return out
@@ -83,11 +74,11 @@ func sameRecords(a, b []string) bool {
 func TestByRowChangesOfOneRecordConflict(t *testing.T) {
 	b := open(t)
 	d, f := b.sides(catalog.ByRow)
-	b.json(f, catalog.Upsert, `[{"id":1,"x":"A"}]`)
-	b.json(d, catalog.Upsert, `[{"id":1,"y":10}]`)
+	b.JSON(f, catalog.Upsert, `[{"id":1,"x":"A"}]`)
+	b.JSON(d, catalog.Upsert, `[{"id":1,"y":10}]`)
 	out, _ := b.conflicts(f, d, storage.Merge{Autorollback: true})
 	want := `[{"column":"x","base":"a","ours":"a","theirs":"A"},{"column":"y","base":1,"ours":10,"theirs":1}]`
-	if got := toJSON(out.Conflicts[0].Records[0].Cells); got != want {
+	if got := storagetest.ToJSON(out.Conflicts[0].Records[0].Cells); got != want {
 		t.Error(got)
 	}
 	b.conflicts(d, f, storage.Merge{Autorollback: true}) // a fork merges as its upstream does
@@ -96,9 +87,9 @@ func TestByRowChangesOfOneRecordConflict(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.merge(f, d)
-	b.want(d, "head", `{"id":1,"x":"A","y":10}`, `{"id":2,"x":"b","y":2}`, `{"id":3,"x":"c","y":3}`)
-	b.sound()
+	b.MakeMerge(f, d)
+	b.Want(d, "head", `{"id":1,"x":"A","y":10}`, `{"id":2,"x":"b","y":2}`, `{"id":3,"x":"c","y":3}`)
+	b.Sound()
 }
 
 // Records of many columns are merged in slices of them.
@@ -117,14 +108,14 @@ func TestWideRecordsMergeByColumn(t *testing.T) {
 		return strings.Join(names, ",") + "\n" + strings.Join(values, ",") + "\n"
 	}
 	b := open(t)
-	d := b.create("wide", "id")
-	b.put(d, catalog.Append, intake.CSV, csv())
-	f := b.fork(d, "fork", "head")
-	b.put(f, catalog.Upsert, intake.CSV, csv(0, 600, 999))
-	b.put(d, catalog.Upsert, intake.CSV, csv(1, 600, 998))
-	b.merge(f, d)
+	d := b.Create("wide", "id")
+	b.Put(d, catalog.Append, intake.CSV, csv())
+	f := b.MakeFork(d, "fork", "head")
+	b.Put(f, catalog.Upsert, intake.CSV, csv(0, 600, 999))
+	b.Put(d, catalog.Upsert, intake.CSV, csv(1, 600, 998))
+	b.MakeMerge(f, d)
 	var got map[string]float64
-	if err := json.Unmarshal([]byte(b.rows(d, "head", false)[0]), &got); err != nil {
+	if err := json.Unmarshal([]byte(b.Rows(d, "head", false)[0]), &got); err != nil {
 		t.Fatal(err)
 	}
 	for i := range columns {
@@ -136,11 +127,11 @@ func TestWideRecordsMergeByColumn(t *testing.T) {
 			t.Errorf("c%d is %v, want %v", i, v, want)
 		}
 	}
-	b.json(f, catalog.Upsert, `[{"id":1,"c1":7,"c5":7,"c998":7}]`)
+	b.JSON(f, catalog.Upsert, `[{"id":1,"c1":7,"c5":7,"c998":7}]`)
 	out, _ := b.conflicts(f, d, storage.Merge{Autorollback: true})
 	want := `[{"column":"c1","base":2,"ours":-2,"theirs":7},{"column":"c998","base":999,"ours":-999,"theirs":7}]`
-	if got := toJSON(out.Conflicts[0].Records[0].Cells); got != want {
+	if got := storagetest.ToJSON(out.Conflicts[0].Records[0].Cells); got != want {
 		t.Error(got)
 	}
-	b.sound()
+	b.Sound()
 }

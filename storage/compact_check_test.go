@@ -12,20 +12,21 @@ import (
 
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // check compares a compacted file with what the catalog says that it is made of.
 func TestCheckFindsACompactedFileThatDiffers(t *testing.T) {
-	b := reopen(t, t.TempDir(), eager)
-	id := b.create("d", "id")
+	b := reopen(t, t.TempDir(), storagetest.Eager)
+	id := b.Create("d", "id")
 	for i := range 4 {
-		b.json(id, catalog.Append, fmt.Sprintf(`[{"id":%d}]`, i))
+		b.JSON(id, catalog.Append, fmt.Sprintf(`[{"id":%d}]`, i))
 	}
-	b.compact(id)
-	b.sound()
+	b.CompactAll(id)
+	b.Sound()
 	b.Store.Close()
 
-	db, err := sql.Open("sqlite3", filepath.Join(b.dir, "catalog.db"))
+	db, err := sql.Open("sqlite3", filepath.Join(b.Dir, "catalog.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +36,7 @@ func TestCheckFindsACompactedFileThatDiffers(t *testing.T) {
 	}
 	db.Close()
 
-	b = reopen(t, b.dir, storage.Options{Threads: 2})
+	b = reopen(t, b.Dir, storage.Options{Threads: 2})
 	problems, err := b.Check(t.Context(), true)
 	if err != nil || len(problems) != 1 || !strings.Contains(fmt.Sprint(problems), "differs from what it was made of") {
 		t.Errorf("check: %+v, %v", problems, err)
@@ -44,15 +45,15 @@ func TestCheckFindsACompactedFileThatDiffers(t *testing.T) {
 
 // Backups of a state before and after it is compacted restore the same records.
 func TestBackupsAcrossCompaction(t *testing.T) {
-	b := reopen(t, t.TempDir(), eager)
+	b := reopen(t, t.TempDir(), storagetest.Eager)
 	id := b.withRecords("d")
 	b.smallCommits(id, 0, 9)
-	want := b.rows(id, "head", false)
-	_, before := b.archive(id, "head")
-	if done := b.compact(id); done.Made == 0 {
+	want := b.Rows(id, "head", false)
+	_, before := b.Archive(id, "head")
+	if done := b.CompactAll(id); done.Made == 0 {
 		t.Fatal("nothing was compacted")
 	}
-	_, after := b.archive(id, "head")
+	_, after := b.Archive(id, "head")
 	other := open(t)
 	for i, archive := range [][]byte{before, after} {
 		name := fmt.Sprint("copy ", i)
@@ -60,21 +61,21 @@ func TestBackupsAcrossCompaction(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := other.rows(made.Dataset.ID, "head", false); !slices.Equal(got, want) {
+		if got := other.Rows(made.Dataset.ID, "head", false); !slices.Equal(got, want) {
 			t.Errorf("%s: %d records, not %d", name, len(got), len(want))
 		}
 	}
-	b.sound()
+	b.Sound()
 }
 
 // A rollback file that is damaged keeps what is made without its rows as it is, and nothing else from being compacted.
 func TestCompactionNextToADamagedRollbackFile(t *testing.T) {
-	b := reopen(t, t.TempDir(), eager)
-	id := b.create("d", "id")
-	b.json(id, catalog.Append, idsAsJSON(0, 40))
-	c := b.json(id, catalog.Delete, idsAsJSON(0, 30))
-	b.compact(id) // the live rows of the first file, without the deleted ones
-	files, _ := filepath.Glob(filepath.Join(b.dir, "objects", id, fmt.Sprint(c.ID), "rollback-*"))
+	b := reopen(t, t.TempDir(), storagetest.Eager)
+	id := b.Create("d", "id")
+	b.JSON(id, catalog.Append, idsAsJSON(0, 40))
+	c := b.JSON(id, catalog.Delete, idsAsJSON(0, 30))
+	b.CompactAll(id) // the live rows of the first file, without the deleted ones
+	files, _ := filepath.Glob(filepath.Join(b.Dir, "objects", id, fmt.Sprint(c.ID), "rollback-*"))
 	if len(files) != 1 {
 		t.Fatalf("rollback files: %v", files)
 	}
@@ -88,18 +89,18 @@ func TestCompactionNextToADamagedRollbackFile(t *testing.T) {
 	}
 	b.Store.Close()
 
-	b = reopen(t, b.dir, eager)
+	b = reopen(t, b.Dir, storagetest.Eager)
 	problems, err := b.Check(t.Context(), true)
 	if err != nil || len(problems) == 0 {
 		t.Fatalf("check: %v, %v", problems, err)
 	}
 	for i := range 16 {
-		b.json(id, catalog.Append, fmt.Sprintf(`[{"id":%d}]`, 100+i))
+		b.JSON(id, catalog.Append, fmt.Sprintf(`[{"id":%d}]`, 100+i))
 		if i == 7 {
-			b.compact(id)
+			b.CompactAll(id)
 		}
 	}
-	b.compact(id)
+	b.CompactAll(id)
 	now, err := b.Snapshot(t.Context(), id, "head")
 	if err != nil {
 		t.Fatal(err)

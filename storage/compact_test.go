@@ -3,7 +3,6 @@ package storage_test
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,83 +14,29 @@ import (
 	"github.com/rowback/rowback/storage/duck"
 	"github.com/rowback/rowback/storage/intake"
 	"github.com/rowback/rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // smallCommits makes commits of one record each: appends, and changes of records that are there.
 func (b *bench) smallCommits(dataset string, first, n int) {
 	b.Helper()
 	for i := first; i < first+n; i++ {
-		b.json(dataset, catalog.Append, fmt.Sprintf(`[{"id": %d, "v": "made", "n": -0.0}]`, 1000+i))
-		b.json(dataset, catalog.Upsert, fmt.Sprintf(`[{"id": %d, "v": "changed %d", "n": 0.0}]`, i%100, i))
+		b.JSON(dataset, catalog.Append, fmt.Sprintf(`[{"id": %d, "v": "made", "n": -0.0}]`, 1000+i))
+		b.JSON(dataset, catalog.Upsert, fmt.Sprintf(`[{"id": %d, "v": "changed %d", "n": 0.0}]`, i%100, i))
 	}
 }
 
 // withRecords is a dataset of a few thousand records.
 func (b *bench) withRecords(name string) string {
 	b.Helper()
-	id := b.create(name, "id")
+	id := b.Create(name, "id")
 	var text strings.Builder
 	text.WriteString("id,v,n\n")
 	for i := range 500 {
 		fmt.Fprintf(&text, "%d,v%d,%d.5\n", i, i, i)
 	}
-	b.put(id, catalog.Append, intake.CSV, text.String())
+	b.Put(id, catalog.Append, intake.CSV, text.String())
 	return id
-}
-
-// everyState returns the records of every commit of a dataset.
-func (b *bench) everyState(dataset string) map[string][]string {
-	b.Helper()
-	out := map[string][]string{}
-	commits, err := b.Commits(b.Context(), dataset, math.MaxInt64, 100_000)
-	if err != nil {
-		b.Fatal(err)
-	}
-	for _, c := range commits {
-		ref := fmt.Sprint(c.ID)
-		out[ref] = b.rows(dataset, ref, true)
-	}
-	if len(out) == 0 {
-		b.Fatal("no commits")
-	}
-	return out
-}
-
-func (b *bench) sameStates(dataset string, want map[string][]string) {
-	b.Helper()
-	for ref, rows := range want {
-		if got := b.rows(dataset, ref, true); !slices.Equal(got, rows) {
-			b.Errorf("at %s: %d records, not the %d that were there before", ref, len(got), len(rows))
-		}
-	}
-}
-
-func (b *bench) compact(dataset string) storage.Compacted {
-	b.Helper()
-	done, err := b.Upkeep.Compact(b.Context(), dataset)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return done
-}
-
-func (b *bench) opens(dataset, ref string) int {
-	b.Helper()
-	s, err := b.Snapshot(b.Context(), dataset, ref)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return len(s.Opens())
-}
-
-// eager are options with which few small files are compacted already.
-var eager = storage.Options{Threads: 2, Compact: storage.CompactionPolicy{Fan: 2, LeastWorn: 1}}
-
-// mayCompact compacts a dataset in every third step of a random history.
-func (b *bench) mayCompact(random *rand.Rand, dataset string) {
-	if random.IntN(3) == 0 {
-		b.compact(dataset)
-	}
 }
 
 // After many small commits, a read opens a bounded number of files, and every state is what it was: also after a
@@ -101,52 +46,52 @@ func TestCompactionKeepsEveryState(t *testing.T) {
 	b := open(t)
 	id := b.withRecords("d")
 	b.smallCommits(id, 0, 34)
-	want := b.everyState(id)
-	if n := b.opens(id, "head"); n < 68 {
+	want := b.EveryState(id)
+	if n := b.Opens(id, "head"); n < 68 {
 		t.Fatalf("%d files are opened before", n)
 	}
-	done := b.compact(id)
+	done := b.CompactAll(id)
 	if done.Made < 2 || done.Files < 68 {
 		t.Errorf("done: %+v", done)
 	}
-	if n := b.opens(id, "head"); n > 20 {
+	if n := b.Opens(id, "head"); n > 20 {
 		t.Errorf("%d files are opened after", n)
 	}
-	b.sameStates(id, want)
-	b.sound()
-	if again := b.compact(id); again.Made != 0 {
+	b.SameStates(id, want)
+	b.Sound()
+	if again := b.CompactAll(id); again.Made != 0 {
 		t.Errorf("compacted again: %+v", again)
 	}
 	b.smallCommits(id, 34, 20)
-	want = b.everyState(id)
-	b.compact(id)
-	if n := b.opens(id, "head"); n > 20 {
+	want = b.EveryState(id)
+	b.CompactAll(id)
+	if n := b.Opens(id, "head"); n > 20 {
 		t.Errorf("%d files are opened after more commits", n)
 	}
-	b.sameStates(id, want)
-	b.sound()
+	b.SameStates(id, want)
+	b.Sound()
 
 	b.Close()
-	b = reopen(t, b.dir, storage.Options{})
-	if n := b.opens(id, "head"); n > 20 {
+	b = reopen(t, b.Dir, storage.Options{})
+	if n := b.Opens(id, "head"); n > 20 {
 		t.Errorf("%d files are opened after a restart", n)
 	}
-	b.sameStates(id, want)
+	b.SameStates(id, want)
 	b.Close()
 	for _, name := range []string{"catalog.db", "catalog.db-wal", "catalog.db-shm"} {
-		os.Remove(filepath.Join(b.dir, name))
+		os.Remove(filepath.Join(b.Dir, name))
 	}
-	b = reopen(t, b.dir, storage.Options{})
-	b.sameStates(id, want)
-	if left, _ := filepath.Glob(filepath.Join(b.dir, "objects/*/compacted/*")); len(left) > 0 {
+	b = reopen(t, b.Dir, storage.Options{})
+	b.SameStates(id, want)
+	if left, _ := filepath.Glob(filepath.Join(b.Dir, "objects/*/compacted/*")); len(left) > 0 {
 		t.Errorf("the catalog was lost, and these are left: %v", left)
 	}
-	b.compact(id)
-	if n := b.opens(id, "head"); n > 20 {
+	b.CompactAll(id)
+	if n := b.Opens(id, "head"); n > 20 {
 		t.Errorf("%d files are opened after the catalog was lost", n)
 	}
-	b.sameStates(id, want)
-	b.sound()
+	b.SameStates(id, want)
+	b.Sound()
 }
 
 // A compacted file that is damaged or missing is not read: what it was made of is. Upkeep makes another.
@@ -168,9 +113,9 @@ func TestDamagedCompactedFiles(t *testing.T) {
 			b := open(t)
 			id := b.withRecords("d")
 			b.smallCommits(id, 0, 18)
-			want := b.everyState(id)
-			b.compact(id)
-			files, _ := filepath.Glob(filepath.Join(b.dir, "objects/*/compacted/*/*"))
+			want := b.EveryState(id)
+			b.CompactAll(id)
+			files, _ := filepath.Glob(filepath.Join(b.Dir, "objects/*/compacted/*/*"))
 			if len(files) < 2 {
 				t.Fatalf("compacted: %v", files)
 			}
@@ -194,18 +139,18 @@ func TestDamagedCompactedFiles(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), "Send the request again") {
 				t.Errorf("a statement on what is lost: %d records, %v", n, err)
 			}
-			b.sameStates(id, want)
+			b.SameStates(id, want)
 			if damaged := b.Damaged(); len(damaged) > 0 {
 				t.Errorf("damaged: %+v", damaged)
 			}
-			if done := b.compact(id); done.Made < 2 {
+			if done := b.CompactAll(id); done.Made < 2 {
 				t.Errorf("made again: %+v", done)
 			}
-			if n := b.opens(id, "head"); n > 20 {
+			if n := b.Opens(id, "head"); n > 20 {
 				t.Errorf("%d files are opened", n)
 			}
-			b.sameStates(id, want)
-			b.sound()
+			b.SameStates(id, want)
+			b.Sound()
 		})
 	}
 }
@@ -249,7 +194,7 @@ func TestComparingAcrossCompaction(t *testing.T) {
 	for _, p := range pairs {
 		want[p], _ = differs(p)
 	}
-	b.compact(id)
+	b.CompactAll(id)
 	for _, p := range pairs {
 		got, opens := differs(p)
 		if !slices.Equal(got, want[p]) {
@@ -268,10 +213,10 @@ func TestComparingAcrossCompaction(t *testing.T) {
 func TestWornFiles(t *testing.T) {
 	b := open(t)
 	id := b.withRecords("d")
-	b.put(id, catalog.Delete, intake.CSV, "id\n"+numbers(0, 200))
-	b.put(id, catalog.Overwrite, intake.CSV, "id,v,n\n"+strings.ReplaceAll(numbers(200, 300), "\n", ",w,1\n"))
-	want := b.everyState(id)
-	if done := b.compact(id); done.Made != 1 || done.Rows != 200 {
+	b.Put(id, catalog.Delete, intake.CSV, "id\n"+storagetest.Numbers(0, 200))
+	b.Put(id, catalog.Overwrite, intake.CSV, "id,v,n\n"+strings.ReplaceAll(storagetest.Numbers(200, 300), "\n", ",w,1\n"))
+	want := b.EveryState(id)
+	if done := b.CompactAll(id); done.Made != 1 || done.Rows != 200 {
 		t.Errorf("done: %+v", done)
 	}
 	s, err := b.Snapshot(b.Context(), id, "head")
@@ -282,30 +227,21 @@ func TestWornFiles(t *testing.T) {
 	if len(s.Opens()) != 2 || s.Order() != s.ByKey() {
 		t.Errorf("%d files are opened%s", len(s.Opens()), s.Order())
 	}
-	b.sameStates(id, want)
+	b.SameStates(id, want)
 	// Where those rows are live again, the file does not stand in.
 	commits, err := b.Commits(b.Context(), id, math.MaxInt64, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.rollback(id, commits[0].ID, storage.Stack); err != nil {
+	if _, err := b.TryRollback(id, commits[0].ID, storage.Stack); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.rows(id, "head", true); !slices.Equal(got, want[fmt.Sprint(commits[1].ID)]) {
+	if got := b.Rows(id, "head", true); !slices.Equal(got, want[fmt.Sprint(commits[1].ID)]) {
 		t.Errorf("after the rollback: %d records", len(got))
 	}
-	b.json(id, catalog.Upsert, `[{"id": 400, "v": "later"}]`)
-	want = b.everyState(id)
-	b.compact(id)
-	b.sameStates(id, want)
-	b.sound()
-}
-
-// numbers are lines with the numbers from one until just before another.
-func numbers(from, until int) string {
-	var out strings.Builder
-	for i := from; i < until; i++ {
-		fmt.Fprintln(&out, i)
-	}
-	return out.String()
+	b.JSON(id, catalog.Upsert, `[{"id": 400, "v": "later"}]`)
+	want = b.EveryState(id)
+	b.CompactAll(id)
+	b.SameStates(id, want)
+	b.Sound()
 }

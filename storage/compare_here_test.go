@@ -41,19 +41,19 @@ func TestFewRecordsAreComparedAsByStatements(t *testing.T) {
 	for _, key := range []string{"i", "md5(i::VARCHAR)"} {
 		b := open(t)
 		rows := strings.NewReplacer("{key}", key, "{n}", "6000").Replace(plainTable)
-		here, there := b.create("here", "id"), b.create("there", "id")
-		b.put(here, catalog.Append, intake.Parquet, b.parquetOf(rows))
-		b.put(there, catalog.Append, intake.Parquet, b.parquetOf("SELECT *, NULL::INTEGER[] AS l FROM ("+rows+")"))
-		b.compact(here)
+		here, there := b.Create("here", "id"), b.Create("there", "id")
+		b.Put(here, catalog.Append, intake.Parquet, b.parquetOf(rows))
+		b.Put(there, catalog.Append, intake.Parquet, b.parquetOf("SELECT *, NULL::INTEGER[] AS l FROM ("+rows+")"))
+		b.CompactAll(here)
 		cost := b.costs()
 		var made [2][]catalog.Commit
 		for range 25 {
 			mode, format, body := plainChange(random, key)
-			one, other := b.put(here, mode, format, body), b.put(there, mode, format, body)
+			one, other := b.Put(here, mode, format, body), b.Put(there, mode, format, body)
 			if got, want := outcome(one), outcome(other); got != want {
 				t.Fatalf("%s of %s: %s, not %s", mode, body, got, want)
 			}
-			if b.digestAt(here, "head") != b.digestAt(there, "head") {
+			if b.DigestAt(here, "head") != b.DigestAt(there, "head") {
 				t.Fatalf("after %s of %s the records differ", mode, body)
 			}
 			made[0], made[1] = append(made[0], one), append(made[1], other)
@@ -63,15 +63,15 @@ func TestFewRecordsAreComparedAsByStatements(t *testing.T) {
 		}
 		for i := range slices.Backward(made[0]) {
 			for d, id := range []string{here, there} {
-				if _, err := b.rollback(id, made[d][i].ID, storage.Stack); err != nil {
+				if _, err := b.TryRollback(id, made[d][i].ID, storage.Stack); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if b.digestAt(here, "head") != b.digestAt(there, "head") {
+			if b.DigestAt(here, "head") != b.DigestAt(there, "head") {
 				t.Fatalf("with commit %d rolled back the records differ", i)
 			}
 		}
-		b.sound()
+		b.Sound()
 	}
 }
 
@@ -120,8 +120,8 @@ func outcome(c catalog.Commit) string {
 // A change that changes nothing is none, a null clears in JSON where an absent field keeps, and in CSV clears too.
 func TestFewRecordsThatStayAsTheyAre(t *testing.T) {
 	b := open(t)
-	id := b.create("d", "id")
-	b.json(id, catalog.Append, `[{"id": 1, "v": "a", "x": 1.5}, {"id": 2, "v": "b", "x": null}]`)
+	id := b.Create("d", "id")
+	b.JSON(id, catalog.Append, `[{"id": 1, "v": "a", "x": 1.5}, {"id": 2, "v": "b", "x": null}]`)
 	cost := b.costs()
 	for _, c := range []struct {
 		mode     catalog.Mode
@@ -135,11 +135,11 @@ func TestFewRecordsThatStayAsTheyAre(t *testing.T) {
 		{catalog.Upsert, intake.CSV, "id,v,x\n1,a,2.5\n2,,3.5\n", 2, "1 a 2.5, 2 null 3.5"},
 		{catalog.Overwrite, intake.JSON, `[{"id": 1, "v": "a"}, {"id": 2, "x": 3.5}]`, 1, "1 a null, 2 null 3.5"},
 	} {
-		if made := b.put(id, c.mode, c.format, c.body); made.Modified != c.modified {
+		if made := b.Put(id, c.mode, c.format, c.body); made.Modified != c.modified {
 			t.Errorf("%s of %s modified %d", c.mode, c.body, made.Modified)
 		}
 		got := strings.NewReplacer(`{"id":`, "", `,"v":`, " ", `,"x":`, " ", `"`, "", "}", "").
-			Replace(strings.Join(b.rows(id, "head", false), ", "))
+			Replace(strings.Join(b.Rows(id, "head", false), ", "))
 		if got != c.want {
 			t.Errorf("after %s of %s: %s, not %s", c.mode, c.body, got, c.want)
 		}
@@ -147,5 +147,5 @@ func TestFewRecordsThatStayAsTheyAre(t *testing.T) {
 	if c := cost(); c.Compared != 4 {
 		t.Errorf("%d of 4 were compared without a statement", c.Compared)
 	}
-	b.sound()
+	b.Sound()
 }

@@ -14,7 +14,7 @@ func TestFirstRecordsAreAppended(t *testing.T) {
 	for _, mode := range []catalog.Mode{catalog.Append, catalog.Overwrite, catalog.Upsert, catalog.Replace,
 		catalog.Delete} {
 		n := storage.NewDataset{ProjectID: 1, Name: string(mode), Key: []string{"id"}}
-		c := storage.Change{Mode: mode, Upload: b.upload(intake.JSON, `[{"id":1}]`)}
+		c := storage.Change{Mode: mode, Upload: b.Upload(intake.JSON, `[{"id":1}]`)}
 		made, err := b.CreateWithRecords(t.Context(), n, c)
 		if mode == catalog.Delete {
 			wantRefusal(t, err, "dataset_not_found")
@@ -26,5 +26,5 @@ func TestFirstRecordsAreAppended(t *testing.T) {
 	}
 	_, err := b.FindDataset(t.Context(), 1, "delete")
 	wantRefusal(t, err, "dataset_not_found")
-	b.sound()
+	b.Sound()
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/schema"
 	"github.com/rowback/rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 func (b *bench) derive(d, name, derivation string) schema.Column {
@@ -27,7 +28,7 @@ func (b *bench) tryDerive(d, name, derivation string) error {
 // derivationOf is a variable's derivation as people read it.
 func (b *bench) derivationOf(d, name string) string {
 	b.Helper()
-	s := b.schemaAt(d, "head")
+	s := b.SchemaAt(d, "head")
 	c, _ := s.ByName(name)
 	return s.DerivationText(c)
 }
@@ -37,8 +38,8 @@ const sales = `[{"id":1,"price":2.5,"quantity":4,"name":"pen"},{"id":2,"price":1
 
 func TestDerivedVariables(t *testing.T) {
 	b := open(t)
-	d := b.create("sales", "id")
-	first := b.json(d, "append", sales)
+	d := b.Create("sales", "id")
+	first := b.JSON(d, "append", sales)
 	c := b.derive(d, "total", "price * quantity")
 	if c.Type.Name != schema.Double || c.Derivation != `"c2" * "c3"` ||
 		b.derivationOf(d, "total") != `"price" * "quantity"` {
@@ -51,7 +52,7 @@ func TestDerivedVariables(t *testing.T) {
 		`{"id":2,"price":10.0,"quantity":0,"name":"mug","total":0.0,"with_tax":0.0,"number":null}`,
 		`{"id":3,"price":null,"quantity":2,"name":"7","total":null,"with_tax":null,"number":7}`,
 	}
-	b.want(d, "head", want...)
+	b.Want(d, "head", want...)
 	b.rename(d, "price", "Price, each")
 	b.rename(d, "total", "sum")
 	if got := b.derivationOf(d, "sum"); got != `"Price, each" * "quantity"` {
@@ -61,24 +62,24 @@ func TestDerivedVariables(t *testing.T) {
 	for i := range want {
 		want[i] = replace.Replace(want[i])
 	}
-	b.want(d, "head", want...)
-	b.json(d, "upsert", `[{"id":3,"Price, each":1}]`)
+	b.Want(d, "head", want...)
+	b.JSON(d, "upsert", `[{"id":3,"Price, each":1}]`)
 	want[2] = `{"id":3,"Price, each":1.0,"quantity":2,"name":"7","sum":2.0,"with_tax":2.5,"number":7}`
-	b.want(d, "head", want...)
-	b.want(d, ref(first), `{"id":1,"price":2.5,"quantity":4,"name":"pen"}`,
+	b.Want(d, "head", want...)
+	b.Want(d, ref(first), `{"id":1,"price":2.5,"quantity":4,"name":"pen"}`,
 		`{"id":2,"price":10.0,"quantity":0,"name":"mug"}`, `{"id":3,"price":null,"quantity":2,"name":"7"}`)
-	b.sound()
+	b.Sound()
 }
 
 // What people write stays as they wrote it, but for the names of columns.
 func TestDerivationsAreKeptAsTheyAreWritten(t *testing.T) {
 	b := open(t)
-	d := b.create("x")
-	b.json(d, "append",
+	d := b.Create("x")
+	b.JSON(d, "append",
 		`[{"a":1,"b b":"ü","l":[1,2],"s":{"x":3,"y":[4]},"j":null,"c5":5,"größe":2.5,"ts":null,"q\"q":"z"}]`)
 	b.retype(d, "ts", "TIMESTAMP")
 	b.retype(d, "j", "JSON")
-	b.json(d, "upsert", `[{"_id":1,"ts":"2026-01-02T03:04:05","j":{"k":[7]}}]`)
+	b.JSON(d, "upsert", `[{"_id":1,"ts":"2026-01-02T03:04:05","j":{"k":[7]}}]`)
 	for i, c := range []struct{ written, kept, value string }{
 		{"a+1", `"a"+1`, "2"},
 		{"  A  +  _id ", `"a"  +  "_id"`, "2"},
@@ -108,18 +109,18 @@ func TestDerivationsAreKeptAsTheyAreWritten(t *testing.T) {
 		if got := b.derivationOf(d, name); got != c.kept {
 			t.Errorf("%s is kept as %s, want %s", c.written, got, c.kept)
 		}
-		if got := b.rows(d, "head", false)[0]; !strings.Contains(got, `"`+name+`":`+c.value) {
+		if got := b.Rows(d, "head", false)[0]; !strings.Contains(got, `"`+name+`":`+c.value) {
 			t.Errorf("%s gives no %s: %s", c.written, c.value, got)
 		}
 		b.drop(d, name)
 	}
-	b.sound()
+	b.Sound()
 }
 
 func TestDerivationsThatAreRefused(t *testing.T) {
 	b := open(t)
-	d := b.create("sales", "id")
-	b.json(d, "append", sales)
+	d := b.Create("sales", "id")
+	b.JSON(d, "append", sales)
 	b.derive(d, "total", "price * quantity")
 	for _, c := range []struct{ derivation, code string }{
 		{"price *", "invalid_derivation"},
@@ -165,17 +166,17 @@ func TestDerivationsThatAreRefused(t *testing.T) {
 		return err
 	})
 	b.variable(d, storage.NewVariable{Name: "y", Derivation: "quantity", Type: "numeric"})
-	b.sound()
+	b.Sound()
 }
 
 func TestDerivationsAreEdited(t *testing.T) {
 	b := open(t)
-	d := b.create("sales", "id")
-	b.json(d, "append", sales)
+	d := b.Create("sales", "id")
+	b.JSON(d, "append", sales)
 	b.derive(d, "a", "quantity + 1")
 	b.derive(d, "b", "a + 1")
 	edit := func(name, derivation string) error {
-		_, _, err := b.tryEdit(d, name, storage.VariableEdit{Derivation: &derivation})
+		_, _, err := b.TryEdit(d, name, storage.VariableEdit{Derivation: &derivation})
 		return err
 	}
 	b.unchanged(d, "invalid_derivation", func() error { return edit("a", "b - 1") }) // a → b → a
@@ -185,11 +186,11 @@ func TestDerivationsAreEdited(t *testing.T) {
 	if err := edit("a", "quantity + 2"); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.rows(d, "head", false)[0]; !strings.HasSuffix(got, `"a":6,"b":7}`) {
+	if got := b.Rows(d, "head", false)[0]; !strings.HasSuffix(got, `"a":6,"b":7}`) {
 		t.Error(got)
 	}
 	b.unchanged(d, "variable_used", func() error {
-		_, err := b.DropVariable(context.Background(), d, b.id(d, "quantity"), storage.Request{})
+		_, err := b.DropVariable(context.Background(), d, b.ColumnID(d, "quantity"), storage.Request{})
 		return err
 	})
 	text, typ := "a || name", "VARCHAR"
@@ -200,96 +201,96 @@ func TestDerivationsAreEdited(t *testing.T) {
 	b.drop(d, "b")
 	b.drop(d, "a")
 	b.drop(d, "quantity")
-	b.sound()
+	b.Sound()
 }
 
 // The type of a derived column follows the columns that it is derived from; a commit that leaves it none is refused.
 func TestDerivedTypesFollow(t *testing.T) {
 	b := open(t)
-	d := b.create("x", "id")
-	b.json(d, "append", `[{"id":1,"n":1,"s":"x"}]`)
+	d := b.Create("x", "id")
+	b.JSON(d, "append", `[{"id":1,"n":1,"s":"x"}]`)
 	b.derive(d, "next", "n + 1")
 	b.derive(d, "after", "next * 2")
 	b.derive(d, "year", "s || '!'")
 	typeOf := func(name string) string {
-		c, _ := b.schemaAt(d, "head").ByName(name)
+		c, _ := b.SchemaAt(d, "head").ByName(name)
 		return c.Type.String()
 	}
-	widened := b.json(d, "append", `[{"id":2,"n":0.5}]`)
+	widened := b.JSON(d, "append", `[{"id":2,"n":0.5}]`)
 	if typeOf("next") != "DOUBLE" || typeOf("after") != "DOUBLE" {
 		t.Errorf("next is %s, after %s", typeOf("next"), typeOf("after"))
 	}
-	b.want(d, "head", `{"id":1,"n":1.0,"s":"x","next":2.0,"after":4.0,"year":"x!"}`,
+	b.Want(d, "head", `{"id":1,"n":1.0,"s":"x","next":2.0,"after":4.0,"year":"x!"}`,
 		`{"id":2,"n":0.5,"s":null,"next":1.5,"after":3.0,"year":null}`)
-	b.undo(d, widened.ID)
+	b.Undo(d, widened.ID)
 	if typeOf("next") != "BIGINT" || typeOf("after") != "BIGINT" {
 		t.Errorf("undone, next is %s, after %s", typeOf("next"), typeOf("after"))
 	}
 	b.variable(d, storage.NewVariable{Name: "later"})
 	b.derive(d, "upper", "later + 1")
 	b.unchanged(d, "derivation_refused", func() error {
-		_, err := b.try(d, "append", "json", `[{"id":3,"later":{"a":1}}]`)
+		_, err := b.Try(d, "append", "json", `[{"id":3,"later":{"a":1}}]`)
 		return err
 	})
 	date := "DATE[]"
 	b.unchanged(d, "derivation_refused", func() error {
-		_, _, err := b.tryEdit(d, "later", storage.VariableEdit{Type: &date})
+		_, _, err := b.TryEdit(d, "later", storage.VariableEdit{Type: &date})
 		return err
 	})
-	b.sound()
+	b.Sound()
 }
 
 // What a derived column needs can't be undone under it, nor can it come back without that.
 func TestUndoingUnderDerivedVariables(t *testing.T) {
 	b := open(t)
-	d := b.create("x", "id")
-	b.json(d, "append", `[{"id":1,"n":1}]`)
+	d := b.Create("x", "id")
+	b.JSON(d, "append", `[{"id":1,"n":1}]`)
 	created, _ := b.variable(d, storage.NewVariable{Name: "m", Values: raw("2")})
 	b.derive(d, "sum", "n + m")
-	b.unchanged(d, "derivation_unbound", func() error { _, err := b.rollback(d, created.ID, storage.Stack); return err })
+	b.unchanged(d, "derivation_unbound", func() error { _, err := b.TryRollback(d, created.ID, storage.Stack); return err })
 	dropped := b.drop(d, "sum")
 	b.drop(d, "m")
-	b.unchanged(d, "derivation_unbound", func() error { _, err := b.rollback(d, dropped.ID, storage.Stack); return err })
-	b.want(d, "head", `{"id":1,"n":1}`)
-	b.sound()
+	b.unchanged(d, "derivation_unbound", func() error { _, err := b.TryRollback(d, dropped.ID, storage.Stack); return err })
+	b.Want(d, "head", `{"id":1,"n":1}`)
+	b.Sound()
 }
 
 // Uploads may have derived columns, as exports do: they are left out, and the commit says so.
 func TestUploadsWithDerivedColumns(t *testing.T) {
 	b := open(t)
-	d := b.create("x", "id")
-	b.json(d, "append", `[{"id":1,"n":1}]`)
+	d := b.Create("x", "id")
+	b.JSON(d, "append", `[{"id":1,"n":1}]`)
 	b.derive(d, "twice", "n * 2")
-	same := b.json(d, "overwrite", `[{"id":1,"n":1,"twice":2}]`)
-	if counts(same) != "+0 -0 ~0 =1" || param(same, "derived_columns_ignored") != `["twice"]` {
-		t.Errorf("%s, %s", counts(same), same.Params)
+	same := b.JSON(d, "overwrite", `[{"id":1,"n":1,"twice":2}]`)
+	if storagetest.Counts(same) != "+0 -0 ~0 =1" || param(same, "derived_columns_ignored") != `["twice"]` {
+		t.Errorf("%s, %s", storagetest.Counts(same), same.Params)
 	}
-	c := b.json(d, "append", `[{"id":2,"n":2,"TWICE":"what"}]`)
-	b.want(d, "head", `{"id":1,"n":1,"twice":2}`, `{"id":2,"n":2,"twice":4}`)
-	b.undo(d, c.ID)
-	derived := b.id(d, "twice")
-	undone := b.undo(d, c.Previous-1)
-	b.json(d, "append", `[{"id":3,"n":3,"twice":"x"}]`)
-	if b.id(d, "twice") == derived {
+	c := b.JSON(d, "append", `[{"id":2,"n":2,"TWICE":"what"}]`)
+	b.Want(d, "head", `{"id":1,"n":1,"twice":2}`, `{"id":2,"n":2,"twice":4}`)
+	b.Undo(d, c.ID)
+	derived := b.ColumnID(d, "twice")
+	undone := b.Undo(d, c.Previous-1)
+	b.JSON(d, "append", `[{"id":3,"n":3,"twice":"x"}]`)
+	if b.ColumnID(d, "twice") == derived {
 		t.Error("a derived column that was undone takes values")
 	}
-	_, err := b.rollback(d, undone.ID, storage.Stack)
+	_, err := b.TryRollback(d, undone.ID, storage.Stack)
 	wantRefusal(t, err, "column_taken")
-	b.sound()
+	b.Sound()
 }
 
 // Conditions see derived columns; comparisons do not, for they follow from the others.
 func TestDerivedColumnsElsewhere(t *testing.T) {
 	b := open(t)
 	ctx := context.Background()
-	d := b.create("x", "id")
-	one := b.json(d, "append", `[{"id":1,"n":1},{"id":2,"n":2}]`)
+	d := b.Create("x", "id")
+	one := b.JSON(d, "append", `[{"id":1,"n":1},{"id":2,"n":2}]`)
 	b.derive(d, "category", "n * 10")
 	deleted, err := b.Commit(ctx, d, storage.Change{Mode: catalog.Delete, Where: "category = 20"})
-	if err != nil || counts(deleted) != "+0 -1 ~0 =1" {
-		t.Fatalf("%s, %v", counts(deleted), err)
+	if err != nil || storagetest.Counts(deleted) != "+0 -1 ~0 =1" {
+		t.Fatalf("%s, %v", storagetest.Counts(deleted), err)
 	}
-	b.want(d, "head", `{"id":1,"n":1,"category":10}`)
+	b.Want(d, "head", `{"id":1,"n":1,"category":10}`)
 	from, err := b.Snapshot(ctx, d, ref(one))
 	if err != nil {
 		t.Fatal(err)
@@ -307,22 +308,22 @@ func TestDerivedColumnsElsewhere(t *testing.T) {
 	}
 	defer conn.Close()
 	if got, err := snapshot.Diff(from, to).Count(ctx, conn); err != nil ||
-		toJSON(got) != `{"Added":0,"Removed":1,"Modified":0,"Columns":{}}` {
-		t.Errorf("%s, %v", toJSON(got), err)
+		storagetest.ToJSON(got) != `{"Added":0,"Removed":1,"Modified":0,"Columns":{}}` {
+		t.Errorf("%s, %v", storagetest.ToJSON(got), err)
 	}
-	if got := toJSON(schema.Changes(from.Schema,
+	if got := storagetest.ToJSON(schema.Changes(from.Schema,
 		to.Schema)); got != `[{"change":"added","column":"category","to":"BIGINT"}]` {
 		t.Error(got)
 	}
-	b.sound()
+	b.Sound()
 }
 
 // A backup keeps descriptions, categories and derivations; what is derived comes back as such.
 func TestBackupsKeepVariables(t *testing.T) {
 	b := open(t)
 	ctx := context.Background()
-	d := b.create("sales", "id")
-	b.json(d, "append", sales)
+	d := b.Create("sales", "id")
+	b.JSON(d, "append", sales)
 	b.derive(d, "total", "price * quantity")
 	b.derive(d, "double", "total * 2")
 	b.variable(d, storage.NewVariable{Name: "kind", Description: "of goods",
@@ -343,7 +344,7 @@ func TestBackupsKeepVariables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := b.rows(made.Dataset.ID, "head", false), b.rows(d, "head", false); len(got) != len(want) ||
+	if got, want := b.Rows(made.Dataset.ID, "head", false), b.Rows(d, "head", false); len(got) != len(want) ||
 		!strings.Contains(got[0], `"total":10.0,"double":20.0`) {
 		t.Errorf("got %s", got)
 	}
@@ -354,22 +355,22 @@ func TestBackupsKeepVariables(t *testing.T) {
 	}
 	b.drop(d, "double")
 	b.drop(d, "total")
-	b.json(d, "upsert", `[{"id":1,"total":"a column of its own"}]`)
+	b.JSON(d, "upsert", `[{"id":1,"total":"a column of its own"}]`)
 	b.derive(d, "name_twice", "name || name")
 	restored, err := b.RestoreBackup(ctx, d, archive(), storage.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := b.schemaAt(d, "head")
+	s := b.SchemaAt(d, "head")
 	if total, ok := s.ByName("total"); !ok || !total.Derived() {
 		t.Errorf("total is not derived again: %+v", s)
 	}
 	if _, ok := s.ByName("name_twice"); ok {
 		t.Error("a derived column is there that the backup does not have")
 	}
-	if got := b.rows(d, "head", false)[0]; !strings.Contains(got, `"total":10.0,"double":20.0`) {
+	if got := b.Rows(d, "head", false)[0]; !strings.Contains(got, `"total":10.0,"double":20.0`) {
 		t.Error(got)
 	}
-	b.undo(d, restored.ID)
-	b.sound()
+	b.Undo(d, restored.ID)
+	b.Sound()
 }

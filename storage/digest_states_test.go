@@ -15,6 +15,7 @@ import (
 
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // alike fails unless states have the same digest.
@@ -32,42 +33,42 @@ func TestEqualStatesHaveEqualDigests(t *testing.T) {
 		t.Run(fmt.Sprint("key ", key), func(t *testing.T) {
 			b := open(t)
 			ctx := context.Background()
-			d := b.create("d", key...)
-			b.alike("nothing", b.digestAt(d, "head"), digestOf(nil))
-			first := b.json(d, "append", `[{"id":1,"x":"a","s":{"n":1}},{"id":2,"x":null},{"id":3,"x":"c"}]`)
-			start := b.digestAt(d, "head")
-			b.alike("the records", start, digestOf([]map[string]any{
+			d := b.Create("d", key...)
+			b.alike("nothing", b.DigestAt(d, "head"), storagetest.DigestOf(nil))
+			first := b.JSON(d, "append", `[{"id":1,"x":"a","s":{"n":1}},{"id":2,"x":null},{"id":3,"x":"c"}]`)
+			start := b.DigestAt(d, "head")
+			b.alike("the records", start, storagetest.DigestOf([]map[string]any{
 				{"id": 1.0, "x": "a", "s": map[string]any{"n": 1.0}}, {"id": 2.0}, {"id": 3.0, "x": "c"},
 			}))
-			fork := b.fork(d, "fork", "head")
+			fork := b.MakeFork(d, "fork", "head")
 			deleted, err := b.Commit(ctx, fork, storage.Change{Mode: catalog.Delete, Where: "id = 2"})
-			b.must(err)
-			more := b.json(fork, "append", `[{"id":4,"x":"d"}]`)
-			ahead := b.digestAt(fork, "head")
-			b.alike("a fork as it was", b.digestAt(fork, fmt.Sprint(first.ID)), start)
-			b.merge(fork, d)
-			b.alike("a merge", b.digestAt(d, "head"), ahead)
+			b.Must(err)
+			more := b.JSON(fork, "append", `[{"id":4,"x":"d"}]`)
+			ahead := b.DigestAt(fork, "head")
+			b.alike("a fork as it was", b.DigestAt(fork, fmt.Sprint(first.ID)), start)
+			b.MakeMerge(fork, d)
+			b.alike("a merge", b.DigestAt(d, "head"), ahead)
 
 			for _, c := range []catalog.Commit{more, deleted} {
-				_, err := b.rollback(fork, c.ID, storage.Stack)
-				b.must(err)
+				_, err := b.TryRollback(fork, c.ID, storage.Stack)
+				b.Must(err)
 			}
-			b.alike("rollbacks", b.digestAt(fork, "head"), start)
+			b.alike("rollbacks", b.DigestAt(fork, "head"), start)
 			_, err = b.Restore(ctx, d, fmt.Sprint(first.ID), storage.Request{})
-			b.must(err)
-			b.alike("a restore", b.digestAt(d, "head"), start)
+			b.Must(err)
+			b.alike("a restore", b.DigestAt(d, "head"), start)
 
-			_, archive := b.archive(fork, fmt.Sprint(more.ID))
+			_, archive := b.Archive(fork, fmt.Sprint(more.ID))
 			made, err := b.CreateFromBackup(ctx, bytes.NewReader(archive), "copy", 1, storage.Request{})
-			b.must(err)
-			b.alike("a backup", b.digestAt(made.Dataset.ID, "head"), ahead)
-			again := b.create("again", key...)
-			b.json(again, "append", `[{"id":4,"x":"d"},{"id":1,"x":"a","s":{"n":1}}]`)
-			b.json(again, "append", `[{"x":"c","id":3}]`)
-			b.alike("the same records in another order and other files", b.digestAt(again, "head"), ahead)
-			b.loseCatalog()
-			b.alike("without the catalog", b.digestAt(d, "head"), start)
-			b.sound()
+			b.Must(err)
+			b.alike("a backup", b.DigestAt(made.Dataset.ID, "head"), ahead)
+			again := b.Create("again", key...)
+			b.JSON(again, "append", `[{"id":4,"x":"d"},{"id":1,"x":"a","s":{"n":1}}]`)
+			b.JSON(again, "append", `[{"x":"c","id":3}]`)
+			b.alike("the same records in another order and other files", b.DigestAt(again, "head"), ahead)
+			b.LoseCatalog()
+			b.alike("without the catalog", b.DigestAt(d, "head"), start)
+			b.Sound()
 		})
 	}
 }
@@ -76,43 +77,43 @@ func TestEqualStatesHaveEqualDigests(t *testing.T) {
 func TestADigestIsOfNamesAndValues(t *testing.T) {
 	t.Parallel()
 	b := open(t)
-	d := b.create("d", "id")
-	b.json(d, "append", `[{"id":1,"x":1},{"id":2,"x":2}]`)
-	start := b.digestAt(d, "head")
+	d := b.Create("d", "id")
+	b.JSON(d, "append", `[{"id":1,"x":1},{"id":2,"x":2}]`)
+	start := b.DigestAt(d, "head")
 	title, wider, name, other := "An x", "DECIMAL(12,2)", "y", "x"
 	b.edit(d, "x", storage.VariableEdit{Title: &title})
 	b.variable(d, storage.NewVariable{Name: "new", Type: "VARCHAR"})
 	b.variable(d, storage.NewVariable{Name: "twice", Derivation: "id * 2"})
 	b.edit(d, "x", storage.VariableEdit{Type: &wider})
-	b.json(d, "upsert", `[{"id":2,"x":2.00}]`)
-	b.alike("the same values", b.digestAt(d, "head"), start)
+	b.JSON(d, "upsert", `[{"id":2,"x":2.00}]`)
+	b.alike("the same values", b.DigestAt(d, "head"), start)
 
 	b.edit(d, "x", storage.VariableEdit{Name: &name})
-	renamed := b.digestAt(d, "head")
-	b.alike("another name", renamed, digestOf([]map[string]any{{"id": 1.0, "y": 1.0}, {"id": 2.0, "y": 2.0}}))
+	renamed := b.DigestAt(d, "head")
+	b.alike("another name", renamed, storagetest.DigestOf([]map[string]any{{"id": 1.0, "y": 1.0}, {"id": 2.0, "y": 2.0}}))
 	b.edit(d, "y", storage.VariableEdit{Name: &other})
-	b.alike("the old name", b.digestAt(d, "head"), start)
-	drop, err := b.DropVariable(context.Background(), d, b.id(d, "x"), storage.Request{})
-	b.must(err)
-	b.alike("a column that is gone", b.digestAt(d, "head"), digestOf([]map[string]any{{"id": 1.0}, {"id": 2.0}}))
-	_, err = b.rollback(d, drop.ID, storage.Stack)
-	b.must(err)
-	b.alike("one that is back", b.digestAt(d, "head"), start)
-	b.sound()
+	b.alike("the old name", b.DigestAt(d, "head"), start)
+	drop, err := b.DropVariable(context.Background(), d, b.ColumnID(d, "x"), storage.Request{})
+	b.Must(err)
+	b.alike("a column that is gone", b.DigestAt(d, "head"), storagetest.DigestOf([]map[string]any{{"id": 1.0}, {"id": 2.0}}))
+	_, err = b.TryRollback(d, drop.ID, storage.Stack)
+	b.Must(err)
+	b.alike("one that is back", b.DigestAt(d, "head"), start)
+	b.Sound()
 }
 
 // Displaced rows are taken away as the state sees them, although their copies were made while a column was gone or had
 // another type.
 func TestADigestOfRowsThatWereDisplacedUnderAnotherSchema(t *testing.T) {
 	b := open(t)
-	d := b.create("d", "id")
+	d := b.Create("d", "id")
 	ctx := context.Background()
-	b.json(d, "append", `[{"id":1,"x":"1.50"},{"id":2,"x":"2.50"},{"id":3,"x":"3.50"}]`)
-	left := digestOf([]map[string]any{{"id": 1.0, "x": "1.50"}, {"id": 3.0, "x": "3.50"}})
+	b.JSON(d, "append", `[{"id":1,"x":"1.50"},{"id":2,"x":"2.50"},{"id":3,"x":"3.50"}]`)
+	left := storagetest.DigestOf([]map[string]any{{"id": 1.0, "x": "1.50"}, {"id": 3.0, "x": "3.50"}})
 	for what, change := range map[string]func() catalog.Commit{
 		"a column that was gone": func() catalog.Commit {
-			c, err := b.DropVariable(ctx, d, b.id(d, "x"), storage.Request{})
-			b.must(err)
+			c, err := b.DropVariable(ctx, d, b.ColumnID(d, "x"), storage.Request{})
+			b.Must(err)
 			return c
 		},
 		"a column of another type": func() catalog.Commit {
@@ -121,71 +122,56 @@ func TestADigestOfRowsThatWereDisplacedUnderAnotherSchema(t *testing.T) {
 			return c
 		},
 	} {
-		before := b.head(d)
+		before := b.Head(d)
 		c := change()
-		b.json(d, "delete", `[{"id":2}]`)
-		_, err := b.rollback(d, c.ID, storage.Records)
-		b.must(err)
-		b.want(d, "head", `{"id":1,"x":"1.50"}`, `{"id":3,"x":"3.50"}`)
-		b.alike(what, b.digestAt(d, "head"), left)
-		b.sound()
+		b.JSON(d, "delete", `[{"id":2}]`)
+		_, err := b.TryRollback(d, c.ID, storage.Records)
+		b.Must(err)
+		b.Want(d, "head", `{"id":1,"x":"1.50"}`, `{"id":3,"x":"3.50"}`)
+		b.alike(what, b.DigestAt(d, "head"), left)
+		b.Sound()
 		_, err = b.Restore(ctx, d, before, storage.Request{})
-		b.must(err)
+		b.Must(err)
 	}
 }
 
 // The digest of the next state opens the files of its commit, and no others.
 func TestADigestCostsWhatChanged(t *testing.T) {
 	b := open(t)
-	d := b.create("d", "id")
+	d := b.Create("d", "id")
 	var files []string
 	for i := range 5 {
-		b.json(d, "append", fmt.Sprintf(`[{"id":%d,"x":"a"},{"id":%d,"x":"b"}]`, i*10, i*10+1))
-		files = append(files, b.dataFiles(d)...)
-		b.digestAt(d, "head")
+		b.JSON(d, "append", fmt.Sprintf(`[{"id":%d,"x":"a"},{"id":%d,"x":"b"}]`, i*10, i*10+1))
+		files = append(files, b.DataFiles(d)...)
+		b.DigestAt(d, "head")
 	}
-	c := b.json(d, "upsert", `[{"id":30,"x":"c","new":1},{"id":41,"x":"c"}]`)
+	c := b.JSON(d, "upsert", `[{"id":30,"x":"c","new":1},{"id":41,"x":"c"}]`)
 	for _, path := range files {
-		b.must(os.Rename(path, path+".away"))
+		b.Must(os.Rename(path, path+".away"))
 	}
-	want := b.digestAt(d, "head")
-	b.alike("a state that is known", b.digestAt(d, fmt.Sprint(c.ID)), want)
+	want := b.DigestAt(d, "head")
+	b.alike("a state that is known", b.DigestAt(d, fmt.Sprint(c.ID)), want)
 	for _, path := range files {
-		b.must(os.Rename(path+".away", path))
+		b.Must(os.Rename(path+".away", path))
 	}
-	b.loseCatalog()
-	b.alike("computed from all files", b.digestAt(d, "head"), want)
-}
-
-// dataFiles returns the paths of the files of a dataset's newest commit.
-func (b *bench) dataFiles(d string) []string {
-	b.Helper()
-	paths, err := filepath.Glob(filepath.Join(b.dir, "objects", d, b.head(d), "*.parquet"))
-	b.must(err)
-	return paths
-}
-
-func (b *bench) head(d string) string {
-	b.Helper()
-	id, err := b.Resolve(context.Background(), d, "head")
-	b.must(err)
-	return fmt.Sprint(id)
+	b.LoseCatalog()
+	b.alike("computed from all files", b.DigestAt(d, "head"), want)
 }
 
 // Fill computes what is missing, a bounded number at a time, the head first. Then all of them are known.
 func TestDigestsAreFilledIn(t *testing.T) {
 	b := open(t)
 	ctx := context.Background()
-	d := b.create("d", "id")
+	d := b.Create("d", "id")
 	var commits []int64
 	for i := range 5 {
-		commits = append(commits, b.json(d, "append", fmt.Sprintf(`[{"id":%d}]`, i)).ID)
+		commits = append(commits, b.JSON(d, "append", fmt.Sprintf(`[{"id":%d}]`, i)).ID)
 	}
 	for i, want := range []struct{ done, known int }{{2, 2}, {2, 4}, {1, 5}, {0, 5}} {
 		done, err := b.Digests.Fill(ctx, d, 2, func(time.Duration) error { return nil })
-		b.must(err)
+		b.Must(err)
 		known, err := b.Digests.Known(ctx, commits)
-		b.must(err)
+		b.Must(err)
 		if done != want.done || len(known) != want.known || known[commits[4]] == "" {
 			t.Errorf("run %d computed %d; known are %v", i, done, known)
 		}
@@ -195,10 +181,10 @@ func TestDigestsAreFilledIn(t *testing.T) {
 // Upkeep computes the digests of all states, a few at a time: lists show them without having computed any.
 func TestUpkeepComputesDigests(t *testing.T) {
 	b := open(t)
-	d := b.create("d", "id")
+	d := b.Create("d", "id")
 	var commits []int64
 	for i := range 40 {
-		commits = append(commits, b.json(d, "append", fmt.Sprintf(`[{"id":%d}]`, i)).ID)
+		commits = append(commits, b.JSON(d, "append", fmt.Sprintf(`[{"id":%d}]`, i)).ID)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -210,7 +196,7 @@ func TestUpkeepComputesDigests(t *testing.T) {
 	for len(known) < len(commits) {
 		var err error
 		known, err = b.Digests.Known(ctx, commits)
-		b.must(err)
+		b.Must(err)
 		time.Sleep(10 * time.Millisecond)
 	}
 	for _, i := range []int{0, 17, 39} {
@@ -218,7 +204,7 @@ func TestUpkeepComputesDigests(t *testing.T) {
 		for k := range i + 1 {
 			records = append(records, map[string]any{"id": float64(k)})
 		}
-		b.alike(fmt.Sprint("state ", i), known[commits[i]], digestOf(records))
+		b.alike(fmt.Sprint("state ", i), known[commits[i]], storagetest.DigestOf(records))
 	}
 }
 
@@ -227,19 +213,19 @@ func TestCheckComputesDigestsAgain(t *testing.T) {
 	for table, says := range map[string]string{"commit_digests": "its records have the digest", "file_digests": ") has the digest"} {
 		t.Run(table, func(t *testing.T) {
 			b := open(t)
-			d := b.create("d", "id")
-			b.json(d, "append", `[{"id":1}]`)
-			c := b.json(d, "append", `[{"id":2}]`)
-			b.digestAt(d, "head")
-			b.sound()
+			d := b.Create("d", "id")
+			b.JSON(d, "append", `[{"id":1}]`)
+			c := b.JSON(d, "append", `[{"id":2}]`)
+			b.DigestAt(d, "head")
+			b.Sound()
 			b.Store.Close()
-			db, err := sql.Open("sqlite3", filepath.Join(b.dir, "catalog.db"))
-			b.must(err)
+			db, err := sql.Open("sqlite3", filepath.Join(b.Dir, "catalog.db"))
+			b.Must(err)
 			_, err = db.Exec("UPDATE " + table + " SET digest = 'v1:" + strings.Repeat("0", 64) + "'")
-			b.must(err)
-			b.must(db.Close())
-			found, err := storage.Inspect(context.Background(), b.dir, true, storage.Options{})
-			b.must(err)
+			b.Must(err)
+			b.Must(db.Close())
+			found, err := storage.Inspect(context.Background(), b.Dir, true, storage.Options{})
+			b.Must(err)
 			if len(found.Problems) == 0 || !strings.Contains(fmt.Sprint(found.Problems), says) ||
 				table == "commit_digests" && (len(found.Problems) != 1 || found.Problems[0].Commit != c.ID) {
 				t.Errorf("found %v", found.Problems)
@@ -257,18 +243,18 @@ func TestADigestThatCanNotBeKept(t *testing.T) {
 		}
 		return nil
 	}})
-	d := b.create("d", "id")
-	c := b.json(d, "append", `[{"id":1}]`)
+	d := b.Create("d", "id")
+	c := b.JSON(d, "append", `[{"id":1}]`)
 	full = true
-	want := digestOf([]map[string]any{{"id": 1.0}})
-	b.alike("not kept", b.digestAt(d, "head"), want)
+	want := storagetest.DigestOf([]map[string]any{{"id": 1.0}})
+	b.alike("not kept", b.DigestAt(d, "head"), want)
 	known, err := b.Digests.Known(context.Background(), []int64{c.ID})
-	b.must(err)
+	b.Must(err)
 	if len(known) > 0 {
 		t.Errorf("known are %v", known)
 	}
 	full = false
-	b.alike("kept", b.digestAt(d, "head"), want)
+	b.alike("kept", b.DigestAt(d, "head"), want)
 	if known, err = b.Digests.Known(context.Background(), []int64{c.ID}); err != nil || known[c.ID] != want {
 		t.Errorf("known are %v, %v", known, err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // What people say about a comparison is found whichever side comes first, and by a start without the catalog. Erasing a
@@ -18,7 +19,7 @@ func TestAComparisonIsDiscussedAndThatIsKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := p.json(p.d, catalog.Upsert, `[{"id":1,"x":"other"}]`)
+	now := p.JSON(p.d, catalog.Upsert, `[{"id":1,"x":"other"}]`)
 	of := catalog.Compared{DatasetID: p.d, FromCommit: now.ID, ToDatasetID: p.d, ToCommit: old.Commit.ID}
 	said := storage.NewComment{Text: "Is this one right?", Key: map[string]json.RawMessage{"id": json.RawMessage("1")}}
 	first, err := p.Discuss(ctx, of, said, by("ada"))
@@ -57,11 +58,11 @@ func TestAComparisonIsDiscussedAndThatIsKept(t *testing.T) {
 	if err != nil || len(list) != 2 || list[0].To == nil || list[1].To != nil || list[1].Comments != 2 {
 		t.Errorf("%+v %v", list, err)
 	}
-	p.sound()
+	p.Sound()
 	before := p.ledger()
 	p.Close()
-	withCatalog(t, p.dir, nil)
-	p.bench = reopen(t, p.dir, storage.Options{})
+	storagetest.WithCatalog(t, p.Dir, nil)
+	p.bench = reopen(t, p.Dir, storage.Options{})
 	if after := p.ledger(); after != before {
 		t.Errorf("before %s\nafter %s", before, after)
 	}

@@ -111,17 +111,25 @@
 // # What proves it
 //
 //	upgrade_test.go                       a catalog of an earlier version: crashes and full disks at each step of its upgrade
-//	crash_test.go, family_crash_test.go   a crash at each durable step, then a start: the commit stands or it does not
-//	group_test.go                         the same for groups; many writers against a model
-//	history_test.go, family_test.go       random histories and fork families against a model, from printed seeds
-//	vacuum_test.go, vacuum_family_test.go what vacuum keeps, and that all else is refused; vacuum_fault_test.go its crashes
+//	group_test.go                         groups: a crash at each durable step, and many writers against a model
+//	vacuum_test.go                        what vacuum keeps, and that all else is refused
 //	golden_commits_test.go                a store of an earlier program reads as it did, and comes out in the same bytes
-//	vacuum_beside_test.go                 a full disk under vacuum, and what began before it
-//	noted_start_test.go                   a start after a crash reads what changed, and leaves what a full one does
-//	erase_model_test.go, erase_fault_test.go  erasures in random families; faults, and nothing that holds what is gone
 //	protocol_test.go, log_test.go         what is written when, and what a lost or older catalog is rebuilt from
 //	find_keys_test.go                     few keys are found where statements find them, and what that reads
-//	gates_test.go, gates_model_test.go    what gates refuse, against a model without SQL, and that nothing is left of it
+//	gates_test.go                         what gates refuse, and that nothing is left of it
+//
+// In package storage/crash:
+//
+//	crash_test.go, family_crash_test.go   a crash at each durable step, then a start: the commit stands or it does not
+//	vacuum_beside_test.go                 a full disk under vacuum, and what began before it
+//	noted_start_test.go                   a start after a crash reads what changed, and leaves what a full one does
+//	compact_, erase_, vacuum_fault_test.go  faults and crashes of upkeep, and that nothing holds what is gone
 //	store_backup_test.go, store_restore_test.go, repair_test.go  one moment, crashes, damage, what is erased meanwhile
 //	damage_test.go, disk_test.go          files that are not what was written, and disks that refuse
+//
+// In package storage/models:
+//
+//	history_test.go, family_test.go       random histories and fork families against a model, from printed seeds
+//	vacuum_family_test.go, erase_model_test.go  vacuum and erasures in random families
+//	gates_model_test.go                   what gates refuse, against a model without SQL
 package storage

@@ -12,8 +12,8 @@ import (
 func TestAnEditOfPropertiesThatChangesNothingMakesNoCommit(t *testing.T) {
 	ctx := context.Background()
 	b := open(t)
-	d := b.create("x", "id")
-	head := b.json(d, "append", `[{"id":1}]`)
+	d := b.Create("x", "id")
+	head := b.JSON(d, "append", `[{"id":1}]`)
 	name, none, granularity := "x", []string{}, catalog.ByColumn
 	for what, e := range map[string]storage.Edit{
 		"nothing": {}, "the same name": {Name: &name}, "no required columns": {Required: &none},

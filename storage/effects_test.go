@@ -33,11 +33,11 @@ func TestEffectsOfAMergeAreThoseOnTheTarget(t *testing.T) {
 		t.Run(of.name, func(t *testing.T) {
 			b := open(t)
 			d, f := b.sides("")
-			b.json(f, catalog.Upsert, `[{"id":1,"x":null,"y":5}]`)
+			b.JSON(f, catalog.Upsert, `[{"id":1,"x":null,"y":5}]`)
 			if of.here != "" {
-				b.json(d, catalog.Upsert, of.here)
+				b.JSON(d, catalog.Upsert, of.here)
 			}
-			out := b.mergeWith(f, d, storage.Merge{OnConflict: of.take})
+			out := b.MergeWith(f, d, storage.Merge{OnConflict: of.take})
 			b.effects("played", out.Played[0], of.cleared, of.filled)
 			b.effects("merge", out.Commit, of.cleared, of.filled)
 		})
@@ -48,16 +48,16 @@ func TestEffectsOfAMergeAreThoseOnTheTarget(t *testing.T) {
 // are cleared here.
 func TestAMergedRestoreClearsAColumnThatStays(t *testing.T) {
 	b := open(t)
-	d := b.create("items", "id")
-	first := b.json(d, catalog.Append, `[{"id":1,"x":"a"}]`)
-	f := b.fork(d, "fork", "head")
-	b.json(d, catalog.Upsert, `[{"id":1,"n":5}]`)
-	b.merge(d, f)
-	b.json(f, catalog.Append, `[{"id":2,"n":7}]`)
+	d := b.Create("items", "id")
+	first := b.JSON(d, catalog.Append, `[{"id":1,"x":"a"}]`)
+	f := b.MakeFork(d, "fork", "head")
+	b.JSON(d, catalog.Upsert, `[{"id":1,"n":5}]`)
+	b.MakeMerge(d, f)
+	b.JSON(f, catalog.Append, `[{"id":2,"n":7}]`)
 	_, err := b.Restore(t.Context(), d, ref(first), storage.Request{})
-	b.must(err)
-	out := b.merge(d, f)
-	b.want(f, "head", `{"id":1,"x":"a","n":null}`, `{"id":2,"x":null,"n":7}`)
+	b.Must(err)
+	out := b.MakeMerge(d, f)
+	b.Want(f, "head", `{"id":1,"x":"a","n":null}`, `{"id":2,"x":null,"n":7}`)
 	b.effects("played", out.Played[0], []string{"n"}, nil)
 	b.effects("merge", out.Commit, []string{"n"}, nil)
 }
@@ -67,12 +67,12 @@ func TestAMergedRestoreClearsAColumnThatStays(t *testing.T) {
 func TestEffectsFollowRenamedColumns(t *testing.T) {
 	t.Run("rollback", func(t *testing.T) {
 		b := open(t)
-		d := b.create("items", "id")
-		b.json(d, catalog.Append, `[{"id":1,"x":null,"y":1},{"id":2,"x":"b","y":2}]`)
-		c := b.json(d, catalog.Upsert, `[{"id":1,"x":"new","y":null}]`)
+		d := b.Create("items", "id")
+		b.JSON(d, catalog.Append, `[{"id":1,"x":null,"y":1},{"id":2,"x":"b","y":2}]`)
+		c := b.JSON(d, catalog.Upsert, `[{"id":1,"x":"new","y":null}]`)
 		b.rename(d, "x", "z")
 		b.rename(d, "y", "x")
-		r, err := b.rollback(d, c.ID, storage.Stack)
+		r, err := b.TryRollback(d, c.ID, storage.Stack)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,18 +81,18 @@ func TestEffectsFollowRenamedColumns(t *testing.T) {
 	t.Run("linked files", func(t *testing.T) {
 		b := open(t)
 		d, f := b.sides("")
-		b.json(f, catalog.Upsert, `[{"id":1,"x":null}]`)
+		b.JSON(f, catalog.Upsert, `[{"id":1,"x":null}]`)
 		b.rename(d, "x", "z")
-		out := b.merge(f, d)
+		out := b.MakeMerge(f, d)
 		b.effects("played", out.Played[0], []string{"z"}, nil)
 		b.effects("merge", out.Commit, []string{"z"}, nil)
 	})
 	t.Run("renamed by the merge", func(t *testing.T) {
 		b := open(t)
 		d, f := b.sides("")
-		b.json(f, catalog.Upsert, `[{"id":1,"x":null}]`)
+		b.JSON(f, catalog.Upsert, `[{"id":1,"x":null}]`)
 		b.rename(f, "x", "z")
-		out := b.merge(f, d)
+		out := b.MakeMerge(f, d)
 		b.effects("played", out.Played[0], []string{"x"}, nil)
 		b.effects("merge", out.Commit, []string{"z"}, nil)
 	})

@@ -85,13 +85,13 @@ func TestWhatIsNotErasedStaysAsItWas(t *testing.T) {
 	for name, columns := range map[string]string{"many types": values, "wide": "i AS id, " + strings.Join(wide, ", ")} {
 		t.Run(name, func(t *testing.T) {
 			b := open(t)
-			d := b.create("d", "id")
+			d := b.Create("d", "id")
 			b.commit(d, catalog.Append, b.selected("SELECT "+columns+" FROM (SELECT (r * 37) % 120 AS i FROM range(120) x(r))"))
 			b.commit(d, catalog.Append, b.selected("SELECT "+columns+" FROM range(120, 127) x(i)"))
 			b.commit(d, catalog.Upsert, b.selected("SELECT "+strings.Replace(columns, "i AS id", "i - 5 AS id", 1)+
 				" FROM range(5, 80, 3) x(i)"))
-			b.json(d, catalog.Delete, `[{"id":4},{"id":7},{"id":14},{"id":9}]`)
-			before := b.everyState(d)
+			b.JSON(d, catalog.Delete, `[{"id":4},{"id":7},{"id":14},{"id":9}]`)
+			before := b.EveryState(d)
 			for _, one := range []struct {
 				where string
 				gone  func(int64) bool
@@ -103,24 +103,24 @@ func TestWhatIsNotErasedStaysAsItWas(t *testing.T) {
 					t.Fatal(err)
 				}
 				before = without(before, one.gone)
-				b.sameStates(d, before)
-				b.sound()
+				b.SameStates(d, before)
+				b.Sound()
 			}
 			commits, err := b.Commits(b.Context(), d, math.MaxInt64, 10)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for i, want := range []string{"", "5", "4", "3"} { // the newest first
-				if _, err := b.rollback(d, commits[i].ID, storage.Records); err != nil {
+				if _, err := b.TryRollback(d, commits[i].ID, storage.Records); err != nil {
 					t.Fatalf("rollback %d %s: %v", i, want, err)
 				}
 				if i+1 < len(commits) {
-					if got, want := b.rows(d, "head", true), before[fmt.Sprint(commits[i+1].ID)]; strings.Join(got, "") != strings.Join(want, "") {
+					if got, want := b.Rows(d, "head", true), before[fmt.Sprint(commits[i+1].ID)]; strings.Join(got, "") != strings.Join(want, "") {
 						t.Errorf("after rollback %d: %d records, not the %d before it", i, len(got), len(want))
 					}
 				}
 			}
-			b.sound()
+			b.Sound()
 		})
 	}
 }
@@ -132,12 +132,12 @@ func TestManyRowsAreErased(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	b := open(t)
-	d := b.create("d", "id")
+	d := b.Create("d", "id")
 	b.commit(d, catalog.Append, b.selected(fmt.Sprintf(
 		"SELECT r AS id, hash(r * %d) AS v FROM range(200000) x(r) ORDER BY hash(r)", random.IntN(1000))))
 	b.commit(d, catalog.Upsert, b.selected("SELECT r AS id, r::UBIGINT AS v FROM range(0, 200000, 7) x(r)"))
-	b.json(d, catalog.Delete, `[{"id":1},{"id":2},{"id":3},{"id":150000},{"id":150001}]`)
-	before := b.everyState(d)
+	b.JSON(d, catalog.Delete, `[{"id":1},{"id":2},{"id":3},{"id":150000},{"id":150001}]`)
+	before := b.EveryState(d)
 	out, err := b.Removals.Erase(b.Context(), d, storage.Erasure{Where: "id % 3 = 0 OR id > 190000"}, storage.Request{})
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +145,7 @@ func TestManyRowsAreErased(t *testing.T) {
 	if out.Records < 60_000 {
 		t.Errorf("erased %+v", out)
 	}
-	b.sameStates(d, without(before, func(id int64) bool { return id%3 == 0 || id > 190000 }))
-	b.sound()
-	b.reopened(t, true)
+	b.SameStates(d, without(before, func(id int64) bool { return id%3 == 0 || id > 190000 }))
+	b.Sound()
+	b.Reopened(t, true)
 }

@@ -26,15 +26,15 @@ func (b *bench) notUndone(d string, c catalog.Commit, code string) {
 		b.Errorf("asked, a rollback of commit %d is blocked: %v, %v", c.ID, answer.Blocked, err)
 	}
 	b.unchanged(d, code, func() error {
-		_, err := b.rollback(d, c.ID, storage.Stack)
+		_, err := b.TryRollback(d, c.ID, storage.Stack)
 		return err
 	})
 }
 
 func TestARollbackLeavesTheExclusionItsColumns(t *testing.T) {
 	b := open(t)
-	d := b.create("items", "id")
-	b.json(d, "append", `[{"id":1}]`)
+	d := b.Create("items", "id")
+	b.JSON(d, "append", `[{"id":1}]`)
 	created, _ := b.variable(d, storage.NewVariable{Name: "v", Type: "BIGINT"})
 	b.excludes(d, "v > 1")
 	b.notUndone(d, created, "variable_used")
@@ -42,8 +42,8 @@ func TestARollbackLeavesTheExclusionItsColumns(t *testing.T) {
 
 func TestARollbackBringsNoExclusionBackWhoseColumnsAreGone(t *testing.T) {
 	b := open(t)
-	d := b.create("items", "id")
-	b.json(d, "append", `[{"n":1,"m":1,"id":1}]`)
+	d := b.Create("items", "id")
+	b.JSON(d, "append", `[{"n":1,"m":1,"id":1}]`)
 	b.excludes(d, "n > 1")
 	second := b.excludes(d, "m > 1")
 	b.drop(d, "n")
@@ -52,9 +52,9 @@ func TestARollbackBringsNoExclusionBackWhoseColumnsAreGone(t *testing.T) {
 
 func TestAMergeLeavesTheExclusionItsColumns(t *testing.T) {
 	b := open(t)
-	d := b.create("items", "id")
-	b.json(d, "append", `[{"n":1,"id":1}]`)
-	f := b.fork(d, "fork", "head")
+	d := b.Create("items", "id")
+	b.JSON(d, "append", `[{"n":1,"id":1}]`)
+	f := b.MakeFork(d, "fork", "head")
 	b.drop(f, "n")
 	b.excludes(d, "n > 1")
 	b.unchanged(d, "merge_conflict", func() error {
@@ -68,13 +68,13 @@ func TestAMergeLeavesTheExclusionItsColumns(t *testing.T) {
 
 func TestAnExclusionCanBeComputedOfTheTypesOfItsColumns(t *testing.T) {
 	b := open(t)
-	d := b.create("items", "id")
-	b.json(d, "append", `[{"n":"2020-01-01","m":1,"id":1}]`)
+	d := b.Create("items", "id")
+	b.JSON(d, "append", `[{"n":"2020-01-01","m":1,"id":1}]`)
 	b.retype(d, "n", "DATE")
 	b.excludes(d, "year(n) > 1 AND m > 1")
 	b.unchanged(d, "exclusion_unbound", func() error {
 		text := "VARCHAR"
-		_, _, err := b.tryEdit(d, "n", storage.VariableEdit{Type: &text})
+		_, _, err := b.TryEdit(d, "n", storage.VariableEdit{Type: &text})
 		return err
 	})
 	b.retype(d, "n", "TIMESTAMP")

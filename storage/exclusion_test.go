@@ -40,36 +40,36 @@ func (b *bench) wantExcluded(d, want string) {
 
 func TestAnExclusionIsAProperty(t *testing.T) {
 	b := open(t)
-	d := b.create("items", "id")
-	b.json(d, "append", `[{"n":1,"id":1},{"n":2,"id":2}]`)
+	d := b.Create("items", "id")
+	b.JSON(d, "append", `[{"n":1,"id":1},{"n":2,"id":2}]`)
 	first, err := b.exclude(d, "n > 1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.want(d, "head", `{"id":1,"n":1}`, `{"id":2,"n":2}`)
+	b.Want(d, "head", `{"id":1,"n":1}`, `{"id":2,"n":2}`)
 	b.rename(d, "n", "m")
 	b.wantExcluded(d, `"m" > 1`)
-	b.loseCatalog()
+	b.LoseCatalog()
 	b.wantExcluded(d, `"m" > 1`)
-	b.wantExcluded(b.fork(d, "fork", "head"), `"m" > 1`)
-	_, err = b.DropVariable(context.Background(), d, b.id(d, "m"), storage.Request{})
+	b.wantExcluded(b.MakeFork(d, "fork", "head"), `"m" > 1`)
+	_, err = b.DropVariable(context.Background(), d, b.ColumnID(d, "m"), storage.Request{})
 	wantRefusal(t, err, "variable_used")
 
-	undone := b.undo(d, first.ID)
+	undone := b.Undo(d, first.ID)
 	b.wantExcluded(d, "")
-	b.undo(d, undone.ID)
+	b.Undo(d, undone.ID)
 	b.wantExcluded(d, `"m" > 1`)
 	if c, err := b.exclude(d, ""); err != nil || c.Mode != catalog.Edit {
 		t.Error(c.Mode, err)
 	}
 	b.wantExcluded(d, "")
-	b.sound()
+	b.Sound()
 }
 
 func TestTheExclusionAndTheNotesComeWithABackup(t *testing.T) {
 	b := open(t)
-	d := b.create("items", "id")
-	b.json(d, "append", `[{"n":1,"id":1},{"n":2,"id":2}]`)
+	d := b.Create("items", "id")
+	b.JSON(d, "append", `[{"n":1,"id":1},{"n":2,"id":2}]`)
 	if _, err := b.exclude(d, "n > 1"); err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestTheExclusionAndTheNotesComeWithABackup(t *testing.T) {
 	if _, err := b.EditDataset(context.Background(), d, storage.Edit{Notes: &notes}, storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
-	_, archive := b.archive(d, "head")
+	_, archive := b.Archive(d, "head")
 	made, err := b.CreateFromBackup(context.Background(), bytes.NewReader(archive), "again", 1, storage.Request{})
 	if err != nil {
 		t.Fatal(err)
@@ -86,8 +86,8 @@ func TestTheExclusionAndTheNotesComeWithABackup(t *testing.T) {
 	if made.Properties.Notes != notes {
 		t.Errorf("the notes are %q", made.Properties.Notes)
 	}
-	other := b.create("other", "id")
-	b.json(other, "append", `[{"id":1,"x":0}]`)
+	other := b.Create("other", "id")
+	b.JSON(other, "append", `[{"id":1,"x":0}]`)
 	if _, err := b.RestoreBackup(context.Background(), other, bytes.NewReader(archive), storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
@@ -96,8 +96,8 @@ func TestTheExclusionAndTheNotesComeWithABackup(t *testing.T) {
 
 func TestAnExclusionIsACondition(t *testing.T) {
 	b := open(t)
-	d := b.create("items", "id")
-	created := b.json(d, "append", `[{"n":1,"id":1}]`)
+	d := b.Create("items", "id")
+	created := b.JSON(d, "append", `[{"n":1,"id":1}]`)
 	for condition, code := range map[string]string{
 		"n": "invalid_condition", "n + [1] > [2]": "invalid_condition",
 		"nothing > 1": "invalid_derivation", "random() > 1": "invalid_derivation",
@@ -105,7 +105,7 @@ func TestAnExclusionIsACondition(t *testing.T) {
 		_, err := b.exclude(d, condition)
 		wantRefusal(t, err, code)
 	}
-	b.json(d, "append", `[{"id":2,"late":true}]`)
+	b.JSON(d, "append", `[{"id":2,"late":true}]`)
 	if _, err := b.exclude(d, "late"); err != nil {
 		t.Fatal(err)
 	}
@@ -120,5 +120,5 @@ func TestAnExclusionIsACondition(t *testing.T) {
 	if _, _, err := storage.Excluded(s); s.Properties.Exclusion != nil && err == nil {
 		t.Error("an exclusion is computed of a column that is gone")
 	}
-	b.sound()
+	b.Sound()
 }

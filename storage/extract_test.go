@@ -13,9 +13,9 @@ import (
 // What is said of columns comes with the records that bring them, and goes with them.
 func TestColumnsAreDescribedWithTheirRecords(t *testing.T) {
 	b := open(t)
-	from, to := b.create("from", "id"), b.create("to", "id")
-	b.json(from, "append", `[{"id":3,"kind":"x","n":1},{"id":4,"kind":"y","n":2}]`)
-	b.json(to, "append", `[{"id":1}]`)
+	from, to := b.Create("from", "id"), b.Create("to", "id")
+	b.JSON(from, "append", `[{"id":3,"kind":"x","n":1},{"id":4,"kind":"y","n":2}]`)
+	b.JSON(to, "append", `[{"id":1}]`)
 	before := stateOf(b, to)
 	snap, err := b.Snapshot(context.Background(), from, "head")
 	if err != nil {
@@ -35,15 +35,15 @@ func TestColumnsAreDescribedWithTheirRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.want(to, "head", `{"id":1,"kind":null}`, `{"id":4,"kind":"y"}`)
-	b.loseCatalog()
-	got, _ := b.schemaAt(to, "head").ByName("kind")
+	b.Want(to, "head", `{"id":1,"kind":null}`, `{"id":4,"kind":"y"}`)
+	b.LoseCatalog()
+	got, _ := b.SchemaAt(to, "head").ByName("kind")
 	if got.Title != "Kind" || got.Description != "of it" || len(got.Categories) != 2 {
 		t.Errorf("%+v", got)
 	}
-	b.undo(to, c.ID)
+	b.Undo(to, c.ID)
 	if after := stateOf(b, to); after != before {
 		t.Errorf("undone\n got %s\nwant %s", after, before)
 	}
-	b.sound()
+	b.Sound()
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/duck"
 	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // crowd makes the same random commits to two datasets: to one of a few records, which are decoded, checked, compared,
@@ -155,8 +156,8 @@ func (c *crowd) step() bool {
 	fewBody, manyBody := c.body(few), c.body(many)
 	what := fmt.Sprintf("round %d, %s of %s with keys of %s: %s", c.round, mode, c.format, c.key, few)
 	c.previews(what, mode, fewBody, manyBody)
-	a, errFew := c.try(c.few, mode, c.format, fewBody)
-	b, errMany := c.try(c.many, mode, c.format, manyBody)
+	a, errFew := c.Try(c.few, mode, c.format, fewBody)
+	b, errMany := c.Try(c.many, mode, c.format, manyBody)
 	if fmt.Sprint(errFew) != fmt.Sprint(errMany) {
 		c.Fatalf("%s:\n%v\nmany: %v", what, errFew, errMany)
 	}
@@ -165,8 +166,8 @@ func (c *crowd) step() bool {
 	}
 	b.Added, b.Removed, b.Modified = c.without(b, mode, filler)
 	b.Total -= int64(len(c.live) * fillersOnce)
-	if counts(a) != counts(b) {
-		c.Fatalf("%s: %s, many: %s", what, counts(a), counts(b))
+	if storagetest.Counts(a) != storagetest.Counts(b) {
+		c.Fatalf("%s: %s, many: %s", what, storagetest.Counts(a), storagetest.Counts(b))
 	}
 	c.equal(what)
 	return true
@@ -176,7 +177,7 @@ func (c *crowd) step() bool {
 // the records that go had, once any record is modified, as fillers are: there only the schema is compared.
 func (c *crowd) previews(what string, mode catalog.Mode, few, many string) {
 	try := func(dataset, body string) string {
-		change := storage.Change{Mode: mode, Upload: c.upload(c.format, body)}
+		change := storage.Change{Mode: mode, Upload: c.Upload(c.format, body)}
 		change.Preview = &storage.Preview{}
 		told, err := c.Commit(context.Background(), dataset, change)
 		if err != nil {
@@ -185,7 +186,7 @@ func (c *crowd) previews(what string, mode catalog.Mode, few, many string) {
 		if mode == catalog.Replace {
 			told.Effects.ColumnsCleared = nil
 		}
-		return toJSON(told.Effects)
+		return storagetest.ToJSON(told.Effects)
 	}
 	if a, b := try(c.few, few), try(c.many, many); a != b {
 		c.Fatalf("%s: would do\n%s\nmany: %s", what, a, b)
@@ -228,7 +229,7 @@ func (c *crowd) equal(what string) {
 		c.Fatalf("%s: %s, many: %s", what, a, b)
 	}
 	isFiller := func(line string) bool { return !strings.Contains(line, `"f":1,`) && !strings.Contains(line, `"f":1}`) }
-	a, b := c.rows(c.few, "head", false), slices.DeleteFunc(c.rows(c.many, "head", false), isFiller)
+	a, b := c.Rows(c.few, "head", false), slices.DeleteFunc(c.Rows(c.many, "head", false), isFiller)
 	if !slices.Equal(a, b) {
 		c.Fatalf("%s:\n%s\nmany:\n%s", what, strings.Join(a, "\n"), strings.Join(b, "\n"))
 	}
@@ -296,12 +297,12 @@ func TestFewRecordsBecomeWhatTheyDoAmongMany(t *testing.T) {
 	formats := []intake.Format{intake.Parquet, intake.Arrow, intake.CSV, intake.NDJSON}
 	for i, key := range []string{"BIGINT", "VARCHAR", "DATE", "DOUBLE", "DECIMAL(18,2)", "TIMESTAMP"} {
 		c := &crowd{bench: b, random: random, key: key, format: formats[(i+int(seed%4))%4], live: map[int]bool{}}
-		c.few, c.many = b.create("few "+key, "k"), b.create("many "+key, "k")
+		c.few, c.many = b.Create("few "+key, "k"), b.Create("many "+key, "k")
 		for range steps {
 			if c.step() || c.round > 0 {
 				c.round++
 			}
 		}
 	}
-	b.sound()
+	b.Sound()
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // The files that are live at a past commit are the same by the file history as by the catalog, while a dataset and its
@@ -17,33 +18,33 @@ func TestTheFileHistoryIsTheCatalogs(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	b := reopen(t, t.TempDir(), eager)
-	d := b.create("d", "id")
-	commits := map[string][]int64{d: {b.json(d, catalog.Append, `[{"id":0},{"id":1},{"id":2}]`).ID}}
+	b := reopen(t, t.TempDir(), storagetest.Eager)
+	d := b.Create("d", "id")
+	commits := map[string][]int64{d: {b.JSON(d, catalog.Append, `[{"id":0},{"id":1},{"id":2}]`).ID}}
 	datasets := []string{d}
 	for step := range 40 {
 		if step == 10 {
-			fork := b.fork(d, "fork", "head")
+			fork := b.MakeFork(d, "fork", "head")
 			datasets, commits[fork] = append(datasets, fork), slices.Clone(commits[d])
 		}
 		of := datasets[random.IntN(len(datasets))]
 		made := commits[of]
 		switch random.IntN(5) {
 		case 0:
-			if c, err := b.rollback(of, made[random.IntN(len(made))], storage.Records); err == nil {
+			if c, err := b.TryRollback(of, made[random.IntN(len(made))], storage.Records); err == nil {
 				commits[of] = append(made, c.ID)
 			}
 		case 1:
-			b.mayCompact(random, of)
+			b.MayCompact(random, of)
 		case 2:
-			commits[of] = append(made, b.json(of, catalog.Delete, fmt.Sprintf(`[{"id":%d}]`, random.IntN(9))).ID)
+			commits[of] = append(made, b.JSON(of, catalog.Delete, fmt.Sprintf(`[{"id":%d}]`, random.IntN(9))).ID)
 		default:
-			commits[of] = append(made, b.json(of, catalog.Upsert, fmt.Sprintf(`[{"id":%d,"x":%d}]`, random.IntN(9), step)).ID)
+			commits[of] = append(made, b.JSON(of, catalog.Upsert, fmt.Sprintf(`[{"id":%d,"x":%d}]`, random.IntN(9), step)).ID)
 		}
 		for _, of := range datasets {
 			for _, c := range commits[of] {
 				past, plain, err := b.Past(t.Context(), of, c)
-				b.must(err)
+				b.Must(err)
 				if !slices.Equal(past, plain) {
 					t.Errorf("live at %d, by the file history: %v; in the catalog: %v", c, past, plain)
 				}

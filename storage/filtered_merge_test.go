@@ -24,34 +24,34 @@ func TestAFilteredMergeBringsOnlyTheVariableThatItNames(t *testing.T) {
 	for _, remember := range []bool{false, true} {
 		t.Run(fmt.Sprint("remember ", remember), func(t *testing.T) {
 			b := open(t)
-			d, f := b.pair("id")
+			d, f := b.Pair("id")
 			one, _ := b.variable(f, storage.NewVariable{Name: "one", Values: raw("1", "2", "3")})
 			two, _ := b.variable(f, storage.NewVariable{Name: "two", Values: raw(`"p"`, `"q"`, `"r"`)})
 			b.mergeHashes(f, d, remember, two.Hash)
-			b.want(d, "head", `{"id":1,"x":"a","two":"p"}`, `{"id":2,"x":"b","two":"q"}`, `{"id":3,"x":"c","two":"r"}`)
+			b.Want(d, "head", `{"id":1,"x":"a","two":"p"}`, `{"id":2,"x":"b","two":"q"}`, `{"id":3,"x":"c","two":"r"}`)
 			if remember {
-				b.merge(f, d)
-				b.want(d, "head", `{"id":1,"x":"a","two":"p"}`, `{"id":2,"x":"b","two":"q"}`, `{"id":3,"x":"c","two":"r"}`)
+				b.MakeMerge(f, d)
+				b.Want(d, "head", `{"id":1,"x":"a","two":"p"}`, `{"id":2,"x":"b","two":"q"}`, `{"id":3,"x":"c","two":"r"}`)
 			}
 			b.mergeHashes(f, d, false, one.Hash)
-			b.want(d, "head", `{"id":1,"x":"a","two":"p","one":1}`, `{"id":2,"x":"b","two":"q","one":2}`,
+			b.Want(d, "head", `{"id":1,"x":"a","two":"p","one":1}`, `{"id":2,"x":"b","two":"q","one":2}`,
 				`{"id":3,"x":"c","two":"r","one":3}`)
 			b.since(f)
-			b.sound()
+			b.Sound()
 		})
 	}
 }
 
 func TestAFilteredMergeBringsOnlyTheValuesThatItsActionGave(t *testing.T) {
 	b := open(t)
-	d, f := b.pair("id")
-	b.json(f, catalog.Upsert, `[{"id":1,"one":1},{"id":2,"one":2}]`)
-	two := b.json(f, catalog.Upsert, `[{"id":1,"two":"p"},{"id":3,"two":"r"}]`)
+	d, f := b.Pair("id")
+	b.JSON(f, catalog.Upsert, `[{"id":1,"one":1},{"id":2,"one":2}]`)
+	two := b.JSON(f, catalog.Upsert, `[{"id":1,"two":"p"},{"id":3,"two":"r"}]`)
 	b.mergeHashes(f, d, false, two.Hash)
-	b.want(d, "head", `{"id":1,"x":"a","two":"p"}`, `{"id":2,"x":"b","two":null}`, `{"id":3,"x":"c","two":"r"}`)
-	b.merge(f, d)
-	b.want(d, "head", `{"id":1,"x":"a","two":"p","one":1}`, `{"id":2,"x":"b","two":null,"one":2}`,
+	b.Want(d, "head", `{"id":1,"x":"a","two":"p"}`, `{"id":2,"x":"b","two":null}`, `{"id":3,"x":"c","two":"r"}`)
+	b.MakeMerge(f, d)
+	b.Want(d, "head", `{"id":1,"x":"a","two":"p","one":1}`, `{"id":2,"x":"b","two":null,"one":2}`,
 		`{"id":3,"x":"c","two":"r","one":null}`)
 	b.since(f)
-	b.sound()
+	b.Sound()
 }

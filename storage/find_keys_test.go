@@ -18,6 +18,7 @@ import (
 	"github.com/rowback/rowback/storage/duck"
 	"github.com/rowback/rowback/storage/intake"
 	"github.com/rowback/rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // randomKey is a key of 32 characters, in no order.
@@ -26,8 +27,8 @@ func randomKey(i int) string { return fmt.Sprintf("%x", md5.Sum(fmt.Append(nil, 
 // withRandomKeys is a dataset of n records with such keys.
 func (b *bench) withRandomKeys(name string, n int) string {
 	b.Helper()
-	id := b.create(name, "id")
-	b.put(id, catalog.Append, intake.Parquet, b.parquetOf(fmt.Sprintf(
+	id := b.Create(name, "id")
+	b.Put(id, catalog.Append, intake.Parquet, b.parquetOf(fmt.Sprintf(
 		"SELECT md5(i::VARCHAR) AS id, i AS n, 'v' || i AS v, i / 4.0 AS x FROM range(%d) t(i)", n)))
 	return id
 }
@@ -88,7 +89,7 @@ func (b *bench) read(s *snapshot.Snapshot) (out []string) {
 // filters returns the paths of the key filters.
 func (b *bench) filters() (paths []string) {
 	b.Helper()
-	err := filepath.WalkDir(filepath.Join(b.dir, "objects"), func(path string, e fs.DirEntry, err error) error {
+	err := filepath.WalkDir(filepath.Join(b.Dir, "objects"), func(path string, e fs.DirEntry, err error) error {
 		if err == nil && !e.IsDir() && filepath.Base(filepath.Dir(path)) == "filters" {
 			paths = append(paths, path)
 		}
@@ -127,10 +128,10 @@ func TestALookupReadsTheRowGroupsThatMayHaveTheKey(t *testing.T) {
 	if c := cost(); c.Passed != 1 || c.Groups != 0 {
 		t.Errorf("without a filter: %+v", c)
 	}
-	if done := b.compact(id); done.Filters != 1 || len(b.filters()) != 1 {
+	if done := b.CompactAll(id); done.Filters != 1 || len(b.filters()) != 1 {
 		t.Fatalf("upkeep: %+v, filters %v", done, b.filters())
 	}
-	if again := b.compact(id); again.Filters != 0 {
+	if again := b.CompactAll(id); again.Filters != 0 {
 		t.Errorf("again: %+v", again)
 	}
 	cost()
@@ -152,15 +153,15 @@ func TestALookupReadsTheRowGroupsThatMayHaveTheKey(t *testing.T) {
 		t.Errorf("100 records that are not there: %+v", c)
 	}
 	// Appends of new keys, a change, a change of nothing, a delete, and an append that is refused.
-	b.json(id, catalog.Append, fmt.Sprintf(`[{"id": %q, "n": -1}]`, randomKey(n)))
-	b.json(id, catalog.Upsert,
+	b.JSON(id, catalog.Append, fmt.Sprintf(`[{"id": %q, "n": -1}]`, randomKey(n)))
+	b.JSON(id, catalog.Upsert,
 		fmt.Sprintf(`[{"id": %q, "v": "changed"}, {"id": %q, "n": 5}]`, randomKey(3), randomKey(n+1)))
-	b.json(id, catalog.Overwrite, fmt.Sprintf(`[{"id": %q, "n": 4, "v": "v4", "x": 1.0}]`, randomKey(4)))
-	gone := b.json(id, catalog.Delete, fmt.Sprintf(`[{"id": %q}, {"id": %q}]`, randomKey(5), randomKey(n+7)))
+	b.JSON(id, catalog.Overwrite, fmt.Sprintf(`[{"id": %q, "n": 4, "v": "v4", "x": 1.0}]`, randomKey(4)))
+	gone := b.JSON(id, catalog.Delete, fmt.Sprintf(`[{"id": %q}, {"id": %q}]`, randomKey(5), randomKey(n+7)))
 	if gone.Removed != 1 {
 		t.Errorf("removed: %d", gone.Removed)
 	}
-	if _, err := b.try(id, catalog.Append, intake.JSON, fmt.Sprintf(`[{"id": %q, "n": 0}]`, randomKey(9))); err == nil {
+	if _, err := b.Try(id, catalog.Append, intake.JSON, fmt.Sprintf(`[{"id": %q, "n": 0}]`, randomKey(9))); err == nil {
 		t.Error("a key that is live was appended")
 	}
 	if c := cost(); c.Groups > 24 || c.Passed > 0 {
@@ -173,13 +174,13 @@ func TestALookupReadsTheRowGroupsThatMayHaveTheKey(t *testing.T) {
 			t.Errorf("record %d is %s", key, got)
 		}
 	}
-	b.sound()
+	b.Sound()
 }
 
 // dataBytes returns the size of the largest object.
 func (b *bench) dataBytes() (size int64) {
 	b.Helper()
-	err := filepath.WalkDir(filepath.Join(b.dir, "objects"), func(path string, e fs.DirEntry, err error) error {
+	err := filepath.WalkDir(filepath.Join(b.Dir, "objects"), func(path string, e fs.DirEntry, err error) error {
 		if err == nil {
 			info, _ := e.Info()
 			size = max(size, info.Size())
@@ -195,20 +196,20 @@ func (b *bench) dataBytes() (size int64) {
 // Keys that lie in order need no filter: statistics exclude the row groups.
 func TestSortedKeysNeedNoFilter(t *testing.T) {
 	b := open(t)
-	id := b.create("d", "id")
-	b.put(id, catalog.Append, intake.Parquet, b.parquetOf("SELECT i AS id, 'v' || i AS v FROM range(400_000) t(i)"))
-	if done := b.compact(id); done.Filters != 0 || len(b.filters()) != 0 {
+	id := b.Create("d", "id")
+	b.Put(id, catalog.Append, intake.Parquet, b.parquetOf("SELECT i AS id, 'v' || i AS v FROM range(400_000) t(i)"))
+	if done := b.CompactAll(id); done.Filters != 0 || len(b.filters()) != 0 {
 		t.Errorf("upkeep: %+v", done)
 	}
 	cost := b.costs()
-	b.json(id, catalog.Upsert, `[{"id": 0, "v": "first"}, {"id": 399999, "v": "last"}]`)
+	b.JSON(id, catalog.Upsert, `[{"id": 0, "v": "first"}, {"id": 399999, "v": "last"}]`)
 	if got := b.record(id, "head", "399999"); !strings.Contains(got, "last") {
 		t.Error(got)
 	}
 	if c := cost(); c.Passed > 0 || c.Groups > 6 {
 		t.Errorf("an upsert of two records, and a look at one: %+v", c)
 	}
-	b.sound()
+	b.Sound()
 }
 
 // A filter that was changed, cut, or is another file's is not used: no record is missed. Upkeep makes it again, and
@@ -216,8 +217,8 @@ func TestSortedKeysNeedNoFilter(t *testing.T) {
 func TestADamagedFilterIsNoticedAndMadeAgain(t *testing.T) {
 	b := open(t)
 	one, other := b.withRandomKeys("one", 20_000), b.withRandomKeys("other", 20_000)
-	b.json(other, catalog.Append, `[{"id": "z", "n": 1}]`)
-	if b.compact(one).Filters+b.compact(other).Filters != 2 {
+	b.JSON(other, catalog.Append, `[{"id": "z", "n": 1}]`)
+	if b.CompactAll(one).Filters+b.CompactAll(other).Filters != 2 {
 		t.Fatal("two datasets do not get two filters")
 	}
 	paths := b.filters()
@@ -249,7 +250,7 @@ func TestADamagedFilterIsNoticedAndMadeAgain(t *testing.T) {
 				t.Errorf("%s: record %d is %q", name, i, got)
 			}
 		}
-		if done := again.compact(dataset); done.Filters != 1 {
+		if done := again.CompactAll(dataset); done.Filters != 1 {
 			t.Errorf("%s: it is not made again: %+v", name, done)
 		}
 		if now, err := os.ReadFile(paths[0]); err != nil || !slices.Equal(now, sound) {
@@ -266,7 +267,7 @@ func TestADamagedFilterIsNoticedAndMadeAgain(t *testing.T) {
 	if left := b.filters(); len(left) != 2 {
 		t.Errorf("left: %v", left)
 	}
-	b.sound()
+	b.Sound()
 }
 
 // restart closes the store and opens it again.
@@ -275,7 +276,7 @@ func (b *bench) restart() *bench {
 	if err := b.Close(); err != nil {
 		b.Fatal(err)
 	}
-	return reopen(b.T, b.dir, storage.Options{})
+	return reopen(b.T, b.Dir, storage.Options{})
 }
 
 // A crash at any step of making a filter leaves one that is whole, or none.
@@ -283,7 +284,7 @@ func TestACrashWhileAFilterIsMade(t *testing.T) {
 	t.Parallel()
 	b := open(t)
 	id := b.withRandomKeys("d", 5000)
-	dir := b.dir
+	dir := b.Dir
 	for step := 1; ; step++ {
 		if err := b.Close(); err != nil {
 			t.Fatal(err)
@@ -291,7 +292,7 @@ func TestACrashWhileAFilterIsMade(t *testing.T) {
 		left := step
 		crashing, err := storage.Open(t.Context(), dir, storage.Options{Threads: 2, Hook: func(string, string) error {
 			if left--; left == 0 {
-				return errCrash
+				return storagetest.ErrCrash
 			}
 			return nil
 		}})
@@ -312,7 +313,7 @@ func TestACrashWhileAFilterIsMade(t *testing.T) {
 			break
 		}
 	}
-	b.sound()
+	b.Sound()
 }
 
 const smallIntegers = "(i * 7919 % 100003)::INTEGER"
@@ -323,7 +324,7 @@ func TestLookupsFindWhatStatementsFind(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
 	t.Log("seed", seed)
-	b := reopen(t, t.TempDir(), eager)
+	b := reopen(t, t.TempDir(), storagetest.Eager)
 	for i, k := range []string{
 		smallIntegers, "md5(i::VARCHAR)", "md5(i::VARCHAR)::UUID",
 		"DATE '1900-01-01' + (i * 7919 % 100003)::INTEGER",
@@ -335,7 +336,7 @@ func TestLookupsFindWhatStatementsFind(t *testing.T) {
 		r := &looker{bench: b, random: rand.New(rand.NewPCG(seed, uint64(i))), expr: k, columns: columns}
 		r.run(fmt.Sprintf("d%d-%d", i, columns))
 	}
-	b.sound()
+	b.Sound()
 }
 
 // looker makes a random history of a dataset, and looks records up.
@@ -351,13 +352,13 @@ type looker struct {
 func (l *looker) key() []string { return []string{cmp.Or(l.name, "k"), "l"}[:l.columns] }
 
 func (l *looker) run(name string) {
-	l.id = l.create(name, l.key()...)
-	l.put(l.id, catalog.Append, intake.Parquet, l.rowsOf("range(6000)"))
+	l.id = l.Create(name, l.key()...)
+	l.Put(l.id, catalog.Append, intake.Parquet, l.rowsOf("range(6000)"))
 	for step := range 10 {
 		l.step(step)
 		switch step {
 		case 4:
-			l.compact(l.id)
+			l.CompactAll(l.id)
 		case 6:
 			l.changeKey()
 		}
@@ -365,7 +366,7 @@ func (l *looker) run(name string) {
 			l.same()
 		}
 	}
-	l.compact(l.id)
+	l.CompactAll(l.id)
 	cost := l.costs()
 	l.same()
 	if c := cost(); c.Groups == 0 || c.Passed > 0 {
@@ -386,7 +387,7 @@ func (l *looker) changeKey() {
 	l.edit(l.id, l.key()[0], storage.VariableEdit{Name: &name})
 	l.name = name
 	if l.expr == smallIntegers {
-		l.put(l.id, catalog.Upsert, intake.Parquet, l.parquetOf("SELECT 5000000000 AS renamed, 1::TINYINT AS l, 7 AS n"))
+		l.Put(l.id, catalog.Upsert, intake.Parquet, l.parquetOf("SELECT 5000000000 AS renamed, 1::TINYINT AS l, 7 AS n"))
 	}
 }
 
@@ -402,16 +403,16 @@ func (l *looker) step(step int) {
 		}
 		l.id = fork.Dataset.ID
 	case what == 0:
-		c := l.put(l.id, catalog.Upsert, intake.Parquet, l.rowsOf(some))
-		if _, err := l.rollback(l.id, c.ID, storage.Records); err != nil {
+		c := l.Put(l.id, catalog.Upsert, intake.Parquet, l.rowsOf(some))
+		if _, err := l.TryRollback(l.id, c.ID, storage.Records); err != nil {
 			l.Fatal(err)
 		}
 	case what == 1:
-		l.put(l.id, catalog.Delete, intake.Parquet, l.rowsOf(some))
+		l.Put(l.id, catalog.Delete, intake.Parquet, l.rowsOf(some))
 	case what == 2:
-		l.put(l.id, catalog.Upsert, intake.Parquet, l.rowsOf(fmt.Sprintf("range(%d, %d)", n, n+700)))
+		l.Put(l.id, catalog.Upsert, intake.Parquet, l.rowsOf(fmt.Sprintf("range(%d, %d)", n, n+700)))
 	default:
-		l.put(l.id, []catalog.Mode{catalog.Upsert, catalog.Overwrite}[what%2], intake.Parquet, l.rowsOf(some))
+		l.Put(l.id, []catalog.Mode{catalog.Upsert, catalog.Overwrite}[what%2], intake.Parquet, l.rowsOf(some))
 	}
 }
 
@@ -423,7 +424,7 @@ func (l *looker) same() {
 		l.Fatal(err)
 	}
 	all := map[string]string{}
-	for _, line := range l.rows(l.id, "head", true) {
+	for _, line := range l.Rows(l.id, "head", true) {
 		all[l.keyIn(line)] = line
 	}
 	for range 12 {
@@ -472,7 +473,7 @@ func (l *looker) keyIn(record string) string {
 	for _, c := range l.key() {
 		key[c] = values[c]
 	}
-	return toJSON(key)
+	return storagetest.ToJSON(key)
 }
 
 // The history of a record of random keys is found by its filter, and read from the row groups that have its rows.
@@ -480,17 +481,17 @@ func TestTheHistoryOfARecordIsLookedUp(t *testing.T) {
 	t.Parallel()
 	b := open(t)
 	id := b.withRandomKeys("d", 300_000)
-	b.json(id, catalog.Upsert, fmt.Sprintf(`[{"id": %q, "v": "changed"}]`, randomKey(250_000)))
-	b.json(id, catalog.Delete, fmt.Sprintf(`[{"id": %q}]`, randomKey(250_000)))
+	b.JSON(id, catalog.Upsert, fmt.Sprintf(`[{"id": %q, "v": "changed"}]`, randomKey(250_000)))
+	b.JSON(id, catalog.Delete, fmt.Sprintf(`[{"id": %q}]`, randomKey(250_000)))
 	ask := func(key string) string {
 		list, _, err := b.RecordHistory(b.Context(), storage.RecordQuery{Dataset: id, Ref: "head", Key: key, Limit: 10})
 		if err != nil {
 			return err.Error()
 		}
-		return toJSON(list)
+		return storagetest.ToJSON(list)
 	}
 	before := ask(randomKey(250_000))
-	if b.compact(id).Filters != 1 {
+	if b.CompactAll(id).Filters != 1 {
 		t.Fatal("no filter was made")
 	}
 	cost := b.costs()
@@ -526,8 +527,8 @@ func TestNoRoomForAFilter(t *testing.T) {
 		t.Error(got)
 	}
 	full = false
-	if b.compact(id).Filters != 1 {
+	if b.CompactAll(id).Filters != 1 {
 		t.Error("no filter was made once there was room")
 	}
-	b.sound()
+	b.Sound()
 }

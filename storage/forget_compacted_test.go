@@ -11,12 +11,13 @@ import (
 
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // A compacted file is not read any more once rows of its sources are gone: not while the former files are removed, nor
 // where that fails. Its rows have the places that they had before.
 func TestACompactedFileIsNotReadAfterAnErasure(t *testing.T) {
-	o := eager
+	o := storagetest.Eager
 	var during func()
 	o.Hook = func(op, path string) error {
 		if op == "remove" && during != nil && strings.HasSuffix(path, ".parquet") {
@@ -26,18 +27,18 @@ func TestACompactedFileIsNotReadAfterAnErasure(t *testing.T) {
 		return nil
 	}
 	b := reopen(t, t.TempDir(), o)
-	d := b.create("d", "id")
+	d := b.Create("d", "id")
 	for i := range 6 {
-		b.json(d, catalog.Append, fmt.Sprintf(`[{"id":%d},{"id":%d},{"id":%d}]`, 3*i, 3*i+1, 3*i+2))
+		b.JSON(d, catalog.Append, fmt.Sprintf(`[{"id":%d},{"id":%d},{"id":%d}]`, 3*i, 3*i+1, 3*i+2))
 	}
-	b.compact(d)
-	b.json(d, catalog.Upsert, `[{"id":1,"v":"new"}]`)
+	b.CompactAll(d)
+	b.JSON(d, catalog.Upsert, `[{"id":1,"v":"new"}]`)
 	isErased := func(row string) bool { return strings.HasPrefix(row, `{"id":0,`) }
-	want := slices.DeleteFunc(b.rows(d, "head", false), isErased)
+	want := slices.DeleteFunc(b.Rows(d, "head", false), isErased)
 	reads := 0
 	same := func() {
 		reads++
-		if rows := b.rows(d, "head", false); !slices.Equal(rows, want) {
+		if rows := b.Rows(d, "head", false); !slices.Equal(rows, want) {
 			t.Errorf("read %d: %q, not %q", reads, rows, want)
 		}
 	}
@@ -52,7 +53,7 @@ func TestACompactedFileIsNotReadAfterAnErasure(t *testing.T) {
 	if reads < 2 {
 		t.Errorf("%d reads", reads)
 	}
-	b.json(d, catalog.Upsert, `[{"id":2,"v":"new"}]`)
-	b.sound()
-	b.reopened(t, false).sound()
+	b.JSON(d, catalog.Upsert, `[{"id":2,"v":"new"}]`)
+	b.Sound()
+	b.Reopened(t, false).Sound()
 }

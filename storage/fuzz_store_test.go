@@ -9,6 +9,7 @@ import (
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // The files of a store that say what its objects are: whatever one of them has become, a store whose catalog is lost
@@ -31,8 +32,8 @@ func FuzzDescriptions(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, which uint8, text []byte) {
-		dir := copied(t, store)
-		withCatalog(t, dir, nil)
+		dir := storagetest.Copied(t, store)
+		storagetest.WithCatalog(t, dir, nil)
 		directories, err := filepath.Glob(filepath.Join(dir, "objects", "*"))
 		if err != nil || len(directories) != 1 {
 			t.Fatal(directories, err)
@@ -75,7 +76,7 @@ func described(f *testing.F) (dir string) {
 			f.Fatal(err)
 		}
 	}
-	if _, err := s.Increment(ctx, d.Dataset.ID, forced("patch", ""), storage.Request{}); err != nil {
+	if _, err := s.Increment(ctx, d.Dataset.ID, storagetest.Forced("patch", ""), storage.Request{}); err != nil {
 		f.Fatal(err)
 	}
 	return dir

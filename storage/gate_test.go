@@ -15,6 +15,7 @@ import (
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/fault"
 	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // arrowOf is a stream with the columns id, 1, and v, whose only value is a JSON text that arrow-go reads as type t.
@@ -70,18 +71,18 @@ func TestWhatCouldNotBeReadIsRefused(t *testing.T) {
 		c.field.Name, c.field.Nullable = "v", true
 		for _, mode := range []catalog.Mode{catalog.Append, catalog.Upsert, catalog.Overwrite} {
 			t.Run(c.name+" "+string(mode), func(t *testing.T) {
-				d := b.create(c.name+" "+string(mode), "id")
-				b.json(d, "append", `[{"id":7,"w":"kept"}]`)
-				_, err := b.try(d, mode, intake.Arrow, arrowOf(t, c.field, c.value))
+				d := b.Create(c.name+" "+string(mode), "id")
+				b.JSON(d, "append", `[{"id":7,"w":"kept"}]`)
+				_, err := b.Try(d, mode, intake.Arrow, arrowOf(t, c.field, c.value))
 				told := storage.Explain(err)
 				if err == nil || told.Kind != fault.Invalid || told.Code != c.code || !strings.Contains(told.Detail, c.says) {
 					t.Errorf("%v: %+v", err, told)
 				}
-				b.want(d, "head", `{"id":7,"w":"kept"}`)
+				b.Want(d, "head", `{"id":7,"w":"kept"}`)
 			})
 		}
 	}
-	b.sound()
+	b.Sound()
 }
 
 // No records are a commit that changes nothing, in every mode and format that can say so.
@@ -105,41 +106,41 @@ func TestNoRecordsChangeNothing(t *testing.T) {
 				"arrow": {intake.Arrow, empty(id)}, "arrow without columns": {intake.Arrow, empty(arrow.NewSchema(nil, nil))},
 			} {
 				t.Run(fmt.Sprintf("%s %s key %v", mode, name, key), func(t *testing.T) {
-					d := b.create(fmt.Sprint(mode, name, key), key...)
-					b.json(d, "append", `[{"id":7,"w":"kept"}]`)
-					before := b.rows(d, "head", false)
-					if c := b.put(d, mode, u.format, u.body); c.Added+c.Modified+c.Removed != 0 || c.Total != 1 {
-						t.Error(counts(c))
+					d := b.Create(fmt.Sprint(mode, name, key), key...)
+					b.JSON(d, "append", `[{"id":7,"w":"kept"}]`)
+					before := b.Rows(d, "head", false)
+					if c := b.Put(d, mode, u.format, u.body); c.Added+c.Modified+c.Removed != 0 || c.Total != 1 {
+						t.Error(storagetest.Counts(c))
 					}
-					b.want(d, "head", before...)
+					b.Want(d, "head", before...)
 				})
 			}
 		}
 	}
-	b.sound()
+	b.Sound()
 }
 
 // Text that DuckDB takes for JSON, and that is not JSON, stays text.
 func TestTextThatIsNotJSONDoesNotBecomeJSON(t *testing.T) {
 	b := open(t)
-	d := b.create("x", "id")
-	b.json(d, "append", `[{"id":1,"v":"[1]","w":"{\"a\": 1}"},{"id":2,"v":"[NaN]"}]`)
+	d := b.Create("x", "id")
+	b.JSON(d, "append", `[{"id":1,"v":"[1]","w":"{\"a\": 1}"},{"id":2,"v":"[NaN]"}]`)
 	to := "JSON"
-	if _, _, err := b.tryEdit(d, "v", storage.VariableEdit{Type: &to}); err == nil ||
+	if _, _, err := b.TryEdit(d, "v", storage.VariableEdit{Type: &to}); err == nil ||
 		storage.Explain(err).Kind != fault.Invalid {
 		t.Errorf("v became JSON: %v", err)
 	}
-	if _, _, err := b.tryEdit(d, "w", storage.VariableEdit{Type: &to}); err != nil {
+	if _, _, err := b.TryEdit(d, "w", storage.VariableEdit{Type: &to}); err != nil {
 		t.Error(err)
 	}
-	b.sound()
+	b.Sound()
 }
 
 // Brackets that leave no trace in the parsed SQL are parsed again wherever the derivation is read.
 func TestDerivationsThatAreTooDeep(t *testing.T) {
 	b := open(t)
-	d := b.create("x", "id")
-	b.json(d, "append", `[{"id":1,"v":"((("}]`)
+	d := b.Create("x", "id")
+	b.JSON(d, "append", `[{"id":1,"v":"((("}]`)
 	derive := func(name string, depth int) error {
 		text := strings.Repeat("(", depth) + "v" + strings.Repeat(")", depth)
 		_, _, err := b.CreateVariable(t.Context(), d, storage.NewVariable{Name: name, Derivation: text}, storage.Request{})
@@ -153,5 +154,5 @@ func TestDerivationsThatAreTooDeep(t *testing.T) {
 	if err := derive("fine", 400); err != nil {
 		t.Error(err)
 	}
-	b.want(d, "head", `{"id":1,"v":"(((","fine":"((("}`)
+	b.Want(d, "head", `{"id":1,"v":"(((","fine":"((("}`)
 }

@@ -3,7 +3,6 @@ package storage_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -13,40 +12,8 @@ import (
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/gating"
 	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/storagetest"
 )
-
-// gate reads a gate as clients write it.
-func gate(text string) (g catalog.Gate) {
-	if err := json.Unmarshal([]byte(text), &g); err != nil {
-		panic(err)
-	}
-	return g
-}
-
-func (b *bench) trySetGates(d string, gates ...string) error {
-	b.Helper()
-	list := []catalog.Gate{}
-	for _, text := range gates {
-		list = append(list, gate(text))
-	}
-	_, err := b.SetGates(context.Background(), d, func([]catalog.Gate) ([]catalog.Gate, error) { return list, nil },
-		storage.Request{})
-	return err
-}
-
-func (b *bench) setGates(d string, gates ...string) {
-	b.Helper()
-	if err := b.trySetGates(d, gates...); err != nil {
-		b.Fatal(err)
-	}
-}
-
-func (b *bench) headID(d string) int64 {
-	b.Helper()
-	id, err := b.Resolve(context.Background(), d, "head")
-	b.must(err)
-	return id
-}
 
 func (b *bench) gates(d string) string {
 	b.Helper()
@@ -54,7 +21,7 @@ func (b *bench) gates(d string) string {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return toJSON(storage.Gates(s))
+	return storagetest.ToJSON(storage.Gates(s))
 }
 
 // failing are the gates that refuse something, each with its outcome, number of records, and the records.
@@ -70,7 +37,7 @@ func failing(err error) string {
 	for _, r := range e.Fields["gates"].([]gating.Result) {
 		line := fmt.Sprintf("%s %s %d", r.Gate, r.Outcome, r.Failed)
 		for _, one := range r.Records {
-			line += " " + toJSON(one)
+			line += " " + storagetest.ToJSON(one)
 		}
 		out = append(out, line)
 	}
@@ -79,8 +46,8 @@ func failing(err error) string {
 
 func TestAGateRefusesWhatFailsItAndNamesTheRecords(t *testing.T) {
 	b := open(t)
-	d := b.create("items", "id")
-	b.json(d, "append", `[{"id":1,"a":1,"t":"x","category":"k","quality_score":0.9},
+	d := b.Create("items", "id")
+	b.JSON(d, "append", `[{"id":1,"a":1,"t":"x","category":"k","quality_score":0.9},
 		{"id":2,"a":2,"t":"y","category":"l","quality_score":0.5}]`)
 	for _, c := range []struct{ gate, mode, body, want string }{
 		{`{"name":"g","kind":"not_null","columns":["a","t"]}`, "append", `[{"id":3,"a":null,"t":"z"},{"id":4,"a":1,"t":"z"}]`,
@@ -116,53 +83,53 @@ func TestAGateRefusesWhatFailsItAndNamesTheRecords(t *testing.T) {
 			"query":"SELECT * EXCLUDE (before, after) FROM changes WHERE _change = 'removed'"}`, "delete",
 			`[{"id":1},{"id":9}]`, `g failed 1 {"key":{"id":"1"},"values":{"_change":"removed"}}`},
 	} {
-		b.setGates(d, c.gate)
-		before := b.told()
-		_, err := b.try(d, catalog.Mode(c.mode), intake.JSON, c.body)
+		b.UseGates(d, c.gate)
+		before := b.Told()
+		_, err := b.Try(d, catalog.Mode(c.mode), intake.JSON, c.body)
 		if got := failing(err); got != c.want {
 			t.Errorf("%s\n%s %s\n got %s\nwant %s", c.gate, c.mode, c.body, got, c.want)
 		}
-		if err != nil && b.told() != before {
-			t.Errorf("%s: a refused commit left %s", c.gate, b.told())
+		if err != nil && b.Told() != before {
+			t.Errorf("%s: a refused commit left %s", c.gate, b.Told())
 		}
 		if err == nil {
-			b.undo(d, b.headID(d))
+			b.Undo(d, b.HeadID(d))
 		}
 	}
-	b.sound()
+	b.Sound()
 }
 
 // Their order is the one in which they were set, and all that are not passed are told.
 func TestGatesThatWarnAreInTheCommit(t *testing.T) {
 	b := open(t)
-	d := b.create("items", "id")
-	b.json(d, "append", `[{"id":1,"a":1}]`)
-	b.setGates(d, `{"name":"soft","kind":"not_null","columns":["a"],"action":"warn"}`,
+	d := b.Create("items", "id")
+	b.JSON(d, "append", `[{"id":1,"a":1}]`)
+	b.UseGates(d, `{"name":"soft","kind":"not_null","columns":["a"],"action":"warn"}`,
 		`{"name":"later","kind":"row_count","maximum":1,"when":["version"]}`)
-	c := b.json(d, "append", `[{"id":2,"a":null}]`)
-	if got := toJSON(c.Effects.GatesFailed) + toJSON(c.Effects.Warnings); got !=
+	c := b.JSON(d, "append", `[{"id":2,"a":null}]`)
+	if got := storagetest.ToJSON(c.Effects.GatesFailed) + storagetest.ToJSON(c.Effects.Warnings); got !=
 		`["soft"]["The gate soft fails for one record."]` {
 		t.Error(got)
 	}
-	_, err := b.Increment(context.Background(), d, forced("major", ""), storage.Request{})
+	_, err := b.Increment(context.Background(), d, storagetest.Forced("major", ""), storage.Request{})
 	if got := failing(err); got != "later failed 0" {
 		t.Error(got)
 	}
-	b.loseCatalog()
+	b.LoseCatalog()
 	again, err := b.CommitByID(context.Background(), d, c.ID)
-	if err != nil || toJSON(again.Effects) != toJSON(c.Effects) {
-		t.Error(toJSON(again.Effects), err)
+	if err != nil || storagetest.ToJSON(again.Effects) != storagetest.ToJSON(c.Effects) {
+		t.Error(storagetest.ToJSON(again.Effects), err)
 	}
-	b.sound()
+	b.Sound()
 }
 
 func TestGatesAreKept(t *testing.T) {
 	b := open(t)
 	ctx := context.Background()
-	d := b.create("items", "id")
-	first := b.json(d, "append", `[{"id":1,"a":1}]`)
-	b.setGates(d, `{"name":"c","kind":"condition","condition":"a > 0"}`, `{"name":"n","kind":"not_null","columns":["a"]}`)
-	set := b.headID(d)
+	d := b.Create("items", "id")
+	first := b.JSON(d, "append", `[{"id":1,"a":1}]`)
+	b.UseGates(d, `{"name":"c","kind":"condition","condition":"a > 0"}`, `{"name":"n","kind":"not_null","columns":["a"]}`)
+	set := b.HeadID(d)
 	want := `[{"name":"c","kind":"condition","when":["commit","merge"],"action":"refuse","condition":"\"b\" \u003e 0"},` +
 		`{"name":"n","kind":"not_null","when":["commit","merge"],"action":"refuse","columns":["b"]}]`
 	b.rename(d, "a", "b")
@@ -173,13 +140,13 @@ func TestGatesAreKept(t *testing.T) {
 		}
 	}
 	check("renamed", d)
-	b.loseCatalog()
+	b.LoseCatalog()
 	check("rebuilt", d)
-	f := b.fork(d, "fork", "head")
+	f := b.MakeFork(d, "fork", "head")
 	check("forked", f)
-	_, err := b.try(f, "append", intake.JSON, `[{"id":2,"b":0}]`)
+	_, err := b.Try(f, "append", intake.JSON, `[{"id":2,"b":0}]`)
 	wantRefusal(t, err, "gate_failed")
-	_, archive := b.archive(d, "head")
+	_, archive := b.Archive(d, "head")
 	made, err := b.CreateFromBackup(ctx, bytes.NewReader(archive), "again", 1, storage.Request{})
 	if err != nil {
 		t.Fatal(err)
@@ -190,25 +157,25 @@ func TestGatesAreKept(t *testing.T) {
 	}
 	want = strings.ReplaceAll(strings.ReplaceAll(want, `\"b\"`, `\"a\"`), `"b"`, `"a"`)
 	check("restored", d)
-	_, err = b.rollback(d, set, storage.Stack)
+	_, err = b.TryRollback(d, set, storage.Stack)
 	wantRefusal(t, err, "gates_stay")
-	b.sound()
+	b.Sound()
 }
 
 // A column that a gate reads can't be dropped before the gate is, and what can't be evaluated can always be changed.
 func TestAGateThatCannotBeEvaluatedRefusesUntilItIsChanged(t *testing.T) {
 	b := reopen(t, t.TempDir(), storage.Options{Gates: 2 * time.Second})
 	ctx := context.Background()
-	d := b.create("items", "id")
-	b.json(d, "append", `[{"id":1,"a":1,"b":1}]`)
-	b.setGates(d, `{"name":"a","kind":"not_null","columns":["a"]}`,
+	d := b.Create("items", "id")
+	b.JSON(d, "append", `[{"id":1,"a":1,"b":1}]`)
+	b.UseGates(d, `{"name":"a","kind":"not_null","columns":["a"]}`,
 		`{"name":"q","kind":"query","query":"SELECT * FROM new WHERE b < 0"}`)
-	_, err := b.DropVariable(ctx, d, b.id(d, "a"), storage.Request{})
+	_, err := b.DropVariable(ctx, d, b.ColumnID(d, "a"), storage.Request{})
 	if got := failing(err); got != "a error 0" {
 		t.Error(got)
 	}
 	name := "c"
-	_, _, err = b.tryEdit(d, "b", storage.VariableEdit{Name: &name})
+	_, _, err = b.TryEdit(d, "b", storage.VariableEdit{Name: &name})
 	if got := failing(err); got != "q error 0" {
 		t.Error(got)
 	}
@@ -216,26 +183,26 @@ func TestAGateThatCannotBeEvaluatedRefusesUntilItIsChanged(t *testing.T) {
 		"SELECT count(*) AS n FROM range(100000000000) a, range(1000000) b HAVING n > 0 AND (SELECT count(*) > 0 FROM new)",
 		"SELECT error('no') FROM new",
 	} {
-		b.setGates(d, fmt.Sprintf(`{"name":"q","kind":"query","query":%q}`, sql))
-		before := b.told()
-		_, err := b.try(d, "append", intake.JSON, `[{"id":2,"a":2}]`)
+		b.UseGates(d, fmt.Sprintf(`{"name":"q","kind":"query","query":%q}`, sql))
+		before := b.Told()
+		_, err := b.Try(d, "append", intake.JSON, `[{"id":2,"a":2}]`)
 		if got := failing(err); got != "q error 0" {
 			t.Error(got, err)
 		}
-		if b.told() != before {
+		if b.Told() != before {
 			t.Error("it left something")
 		}
 	}
-	b.setGates(d)
-	b.json(d, "append", `[{"id":2,"a":2}]`)
-	b.sound()
+	b.UseGates(d)
+	b.JSON(d, "append", `[{"id":2,"a":2}]`)
+	b.Sound()
 }
 
 func TestGatesThatCannotBeMeantAreRefused(t *testing.T) {
 	b := open(t)
-	d := b.create("items", "id")
-	b.create("others", "id")
-	b.json(d, "append", `[{"id":1,"a":1,"l":[1],"t":"x"}]`)
+	d := b.Create("items", "id")
+	b.Create("others", "id")
+	b.JSON(d, "append", `[{"id":1,"a":1,"l":[1],"t":"x"}]`)
 	for _, text := range []string{
 		`{"name":"","kind":"not_null","columns":["a"]}`,
 		`{"name":"a/b","kind":"not_null","columns":["a"]}`,
@@ -270,81 +237,81 @@ func TestGatesThatCannotBeMeantAreRefused(t *testing.T) {
 		`{"name":"g","kind":"query","query":"SELECT * FROM rowback.datasets"}`,
 		`{"name":"g","kind":"query","query":"SELECT getenv('HOME')"}`,
 	} {
-		before := b.told()
-		e := storage.Explain(b.trySetGates(d, text))
-		if e.Code != "invalid_gate" || b.told() != before {
+		before := b.Told()
+		e := storage.Explain(b.TryGates(d, text))
+		if e.Code != "invalid_gate" || b.Told() != before {
 			t.Errorf("%s: %s %s", text, e.Code, e.Detail)
 		}
 	}
-	wantRefusal(t, b.trySetGates(d, `{"name":"g","kind":"row_count","minimum":1}`,
+	wantRefusal(t, b.TryGates(d, `{"name":"g","kind":"row_count","minimum":1}`,
 		`{"name":"g","kind":"row_count","minimum":2}`), "invalid_gate")
 }
 
 func TestAMergeMustPassTheGatesOfItsTarget(t *testing.T) {
 	b := open(t)
 	ctx := context.Background()
-	d := b.create("items", "id")
-	b.json(d, "append", `[{"id":1,"a":1}]`)
-	f := b.fork(d, "fork", "head")
-	b.setGates(d, `{"name":"g","kind":"condition","condition":"a > 0","when":["merge"]}`)
-	b.json(f, "append", `[{"id":2,"a":0}]`)
-	b.json(f, "upsert", `[{"id":1,"a":5}]`)
-	before := b.told()
+	d := b.Create("items", "id")
+	b.JSON(d, "append", `[{"id":1,"a":1}]`)
+	f := b.MakeFork(d, "fork", "head")
+	b.UseGates(d, `{"name":"g","kind":"condition","condition":"a > 0","when":["merge"]}`)
+	b.JSON(f, "append", `[{"id":2,"a":0}]`)
+	b.JSON(f, "upsert", `[{"id":1,"a":5}]`)
+	before := b.Told()
 	for _, preview := range []*storage.Preview{nil, {}} {
 		_, err := b.Merge(ctx, d, storage.Merge{Source: f, Autorollback: true}, storage.Request{Preview: preview})
 		if got := failing(err); got != `g failed 1 {"key":{"id":"2"},"values":{"a":"0"}}` {
 			t.Error(got, err)
 		}
 	}
-	if b.told() != before {
+	if b.Told() != before {
 		t.Error("a refused merge left something")
 	}
 	// What a later action mended is not what the merge brings.
-	b.json(f, "upsert", `[{"id":2,"a":1}]`)
-	b.merge(f, d)
-	b.want(d, "head", `{"id":1,"a":5}`, `{"id":2,"a":1}`)
-	b.sound()
+	b.JSON(f, "upsert", `[{"id":2,"a":1}]`)
+	b.MakeMerge(f, d)
+	b.Want(d, "head", `{"id":1,"a":5}`, `{"id":2,"a":1}`)
+	b.Sound()
 }
 
 // Going back is never refused: it says what fails.
 func TestWhatUndoesIsNotRefused(t *testing.T) {
 	b := open(t)
-	d := b.create("items", "id")
-	b.json(d, "append", `[{"id":1,"a":-1}]`)
-	mended := b.json(d, "upsert", `[{"id":1,"a":1}]`)
-	b.setGates(d, `{"name":"g","kind":"condition","condition":"a > 0"}`)
-	c, err := b.rollback(d, mended.ID, storage.Stack)
-	if err != nil || toJSON(c.Effects.GatesFailed) != `["g"]` {
-		t.Error(toJSON(c.Effects), err)
+	d := b.Create("items", "id")
+	b.JSON(d, "append", `[{"id":1,"a":-1}]`)
+	mended := b.JSON(d, "upsert", `[{"id":1,"a":1}]`)
+	b.UseGates(d, `{"name":"g","kind":"condition","condition":"a > 0"}`)
+	c, err := b.TryRollback(d, mended.ID, storage.Stack)
+	if err != nil || storagetest.ToJSON(c.Effects.GatesFailed) != `["g"]` {
+		t.Error(storagetest.ToJSON(c.Effects), err)
 	}
-	b.want(d, "head", `{"id":1,"a":-1}`)
+	b.Want(d, "head", `{"id":1,"a":-1}`)
 	b.Store.Close()
-	b.Store = reopen(t, b.dir, storage.Options{Gates: time.Nanosecond}).Store
-	c, err = b.rollback(d, c.ID, storage.Stack)
-	if err != nil || toJSON(c.Effects.GatesFailed) != `["g"]` {
-		t.Error(toJSON(c.Effects), err)
+	b.Store = reopen(t, b.Dir, storage.Options{Gates: time.Nanosecond}).Store
+	c, err = b.TryRollback(d, c.ID, storage.Stack)
+	if err != nil || storagetest.ToJSON(c.Effects.GatesFailed) != `["g"]` {
+		t.Error(storagetest.ToJSON(c.Effects), err)
 	}
-	_, err = b.try(d, "append", intake.JSON, `[{"id":2,"a":1}]`)
+	_, err = b.Try(d, "append", intake.JSON, `[{"id":2,"a":1}]`)
 	wantRefusal(t, err, "gate_error")
-	b.sound()
+	b.Sound()
 }
 
 func TestAReportReadsTheWholeState(t *testing.T) {
 	b := open(t)
 	ctx := context.Background()
-	d := b.create("items", "id")
-	first := b.json(d, "append", `[{"id":1,"a":-1},{"id":2,"a":2}]`)
-	b.json(d, "append", `[{"id":3,"a":-3}]`)
-	b.setGates(d, `{"name":"g","kind":"condition","condition":"a > 0"}`, `{"name":"n","kind":"not_null","columns":["a"]}`,
+	d := b.Create("items", "id")
+	first := b.JSON(d, "append", `[{"id":1,"a":-1},{"id":2,"a":2}]`)
+	b.JSON(d, "append", `[{"id":3,"a":-3}]`)
+	b.UseGates(d, `{"name":"g","kind":"condition","condition":"a > 0"}`, `{"name":"n","kind":"not_null","columns":["a"]}`,
 		`{"name":"q","kind":"query","query":"SELECT * FROM changes"}`)
 	results, err := b.ReportGates(ctx, d, storage.GateReport{})
 	if err != nil || len(results) != 3 || results[0].Failed != 2 || results[1].Outcome != gating.Passed ||
 		results[2].Failed != 0 {
-		t.Error(toJSON(results), err)
+		t.Error(storagetest.ToJSON(results), err)
 	}
 	results, err = b.ReportGates(ctx, d, storage.GateReport{Ref: fmt.Sprint(first.ID), Gates: []string{"q"}})
 	if err != nil || len(results) != 1 || results[0].Failed != 2 {
-		t.Error(toJSON(results), err)
+		t.Error(storagetest.ToJSON(results), err)
 	}
 	_, err = b.ReportGates(ctx, d, storage.GateReport{Gates: []string{"other"}})
 	wantRefusal(t, err, "gate_not_found")
@@ -352,17 +319,17 @@ func TestAReportReadsTheWholeState(t *testing.T) {
 
 func TestADryRunEvaluatesGates(t *testing.T) {
 	b := open(t)
-	d := b.create("items", "id")
-	b.json(d, "append", `[{"id":1,"a":1}]`)
-	b.setGates(d, `{"name":"g","kind":"not_null","columns":["a"]}`)
+	d := b.Create("items", "id")
+	b.JSON(d, "append", `[{"id":1,"a":1}]`)
+	b.UseGates(d, `{"name":"g","kind":"not_null","columns":["a"]}`)
 	p := &storage.Preview{}
-	change := storage.Change{Mode: "append", Upload: b.upload(intake.JSON, `[{"id":2,"a":1}]`)}
+	change := storage.Change{Mode: "append", Upload: b.Upload(intake.JSON, `[{"id":2,"a":1}]`)}
 	change.Preview = p
 	_, err := b.Commit(context.Background(), d, change)
 	if err != nil || len(p.Gates) != 1 || p.Gates[0].Outcome != gating.Passed {
-		t.Error(toJSON(p.Gates), err)
+		t.Error(storagetest.ToJSON(p.Gates), err)
 	}
-	change.Upload = b.upload(intake.JSON, `[{"id":2,"a":null}]`)
+	change.Upload = b.Upload(intake.JSON, `[{"id":2,"a":null}]`)
 	_, err = b.Commit(context.Background(), d, change)
 	wantRefusal(t, err, "gate_failed")
 }
@@ -371,9 +338,9 @@ func TestADryRunEvaluatesGates(t *testing.T) {
 // published.
 func TestGatesInAGroup(t *testing.T) {
 	b := open(t)
-	d := b.create("items", "id")
-	b.json(d, "append", `[{"id":1,"a":1}]`)
-	b.setGates(d, `{"name":"n","kind":"not_null","columns":["a"]}`, `{"name":"r","kind":"row_count","maximum":4}`)
+	d := b.Create("items", "id")
+	b.JSON(d, "append", `[{"id":1,"a":1}]`)
+	b.UseGates(d, `{"name":"n","kind":"not_null","columns":["a"]}`, `{"name":"r","kind":"row_count","maximum":4}`)
 	answers := b.grouped(d, sent{mode: "append", body: `[{"id":2,"a":1}]`},
 		sent{mode: "append", body: `[{"id":3,"a":null}]`},
 		sent{mode: "upsert", body: `[{"id":2,"a":5},{"id":4,"a":null}]`},
@@ -388,18 +355,18 @@ func TestGatesInAGroup(t *testing.T) {
 		`n failed 1 {"key":{"id":"4"},"values":{"a":null}}`,
 		"", "r failed 0",
 	}
-	if toJSON(told) != toJSON(want) {
-		t.Errorf("%s", toJSON(told))
+	if storagetest.ToJSON(told) != storagetest.ToJSON(want) {
+		t.Errorf("%s", storagetest.ToJSON(told))
 	}
-	b.want(d, "head", `{"id":1,"a":1}`, `{"id":2,"a":1}`, `{"id":5,"a":1}`, `{"id":6,"a":1}`)
-	b.sound()
+	b.Want(d, "head", `{"id":1,"a":1}`, `{"id":2,"a":1}`, `{"id":5,"a":1}`, `{"id":6,"a":1}`)
+	b.Sound()
 }
 
 // Columns that are computed, and records that have no key but the one that the server gives them.
 func TestGatesOnDerivedColumnsAndOnRecordsWithoutAKey(t *testing.T) {
 	b := open(t)
-	d := b.create("items")
-	b.json(d, "append", `[{"a":1,"t":"x"},{"a":2,"t":"y"}]`)
+	d := b.Create("items")
+	b.JSON(d, "append", `[{"a":1,"t":"x"},{"a":2,"t":"y"}]`)
 	b.variable(d, storage.NewVariable{Name: "twice", Derivation: "a * 2"})
 	for _, c := range []struct{ gate, mode, body, want string }{
 		{`{"name":"g","kind":"range","columns":["twice"],"maximum":10}`, "append", `[{"a":5},{"a":6}]`,
@@ -413,20 +380,20 @@ func TestGatesOnDerivedColumnsAndOnRecordsWithoutAKey(t *testing.T) {
 		{`{"name":"g","kind":"query","query":"SELECT _id, twice FROM new WHERE twice > 10"}`, "upsert", `[{"_id":1,"a":6}]`,
 			`g failed 1 {"key":{"_id":"1"},"values":{"twice":"12"}}`},
 	} {
-		b.setGates(d, c.gate)
-		_, err := b.try(d, catalog.Mode(c.mode), intake.JSON, c.body)
+		b.UseGates(d, c.gate)
+		_, err := b.Try(d, catalog.Mode(c.mode), intake.JSON, c.body)
 		if got := failing(err); got != c.want {
 			t.Errorf("%s\n%s %s\n got %s\nwant %s", c.gate, c.mode, c.body, got, c.want)
 		}
 	}
 	// A derivation that changes makes other values of the records that are there.
-	b.setGates(d, `{"name":"g","kind":"range","columns":["twice"],"maximum":10}`)
+	b.UseGates(d, `{"name":"g","kind":"range","columns":["twice"],"maximum":10}`)
 	more := "a * 9"
-	_, _, err := b.tryEdit(d, "twice", storage.VariableEdit{Derivation: &more})
+	_, _, err := b.TryEdit(d, "twice", storage.VariableEdit{Derivation: &more})
 	if got := failing(err); got != `g failed 1 {"key":{"_id":"2"},"values":{"twice":"18"}}` {
 		t.Error(got, err)
 	}
-	b.sound()
+	b.Sound()
 }
 
 // A commit that may have to wait for a gate becomes durable by itself; those with quick gates share a transaction.
@@ -440,13 +407,13 @@ func TestSlowGatesAreNoPartOfAGroup(t *testing.T) {
 	} {
 		c := &transactions{}
 		b := reopen(t, t.TempDir(), storage.Options{Hook: c.hook})
-		d := b.create("items", "id")
-		b.json(d, "append", `[{"id":1,"a":1}]`)
-		b.setGates(d, gate)
+		d := b.Create("items", "id")
+		b.JSON(d, "append", `[{"id":1,"a":1}]`)
+		b.UseGates(d, gate)
 		before := c.n
 		for _, a := range b.grouped(d, sent{mode: "append", body: `[{"id":2,"a":2}]`},
 			sent{mode: "append", body: `[{"id":3,"a":3}]`}, sent{mode: "append", body: `[{"id":4,"a":4}]`}) {
-			b.must(a.err)
+			b.Must(a.err)
 		}
 		if got := c.n - before; got != want {
 			t.Errorf("%s: %d transactions, not %d", gate, got, want)

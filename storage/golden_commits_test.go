@@ -23,6 +23,7 @@ import (
 	"github.com/rowback/rowback/storage/fault"
 	"github.com/rowback/rowback/storage/intake"
 	"github.com/rowback/rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // goldenStore is a store with every kind of commit, and ledger.txt: all that it held, as the program told that made it.
@@ -50,7 +51,7 @@ func (g golden) must(err error) {
 
 func (g golden) rolledBack(d string, commit int64, p storage.Policy) {
 	g.Helper()
-	_, err := g.rollback(d, commit, p)
+	_, err := g.TryRollback(d, commit, p)
 	g.must(err)
 }
 
@@ -68,24 +69,24 @@ func (g golden) makeAll() {
 func (g golden) makePeople() string {
 	g.Helper()
 	ctx := context.Background()
-	d := g.create("people", "id")
+	d := g.Create("people", "id")
 	var many []string
 	for i := range 560 {
 		many = append(many, fmt.Sprintf(
 			`{"id":%d,"name":"n%d","category":"c%d","quality_score":%g,"at":"2026-01-%02dT00:00:00Z","s":{"n":%d,"t":["x"]}}`,
 			i, i, i%3, float64(i%7)/4, i%28+1, i))
 	}
-	first := g.json(d, "append", "["+strings.Join(many, ",")+"]")
-	g.json(d, "upsert", `[{"id":1,"name":"ada","s":{"n":-1}},{"id":5000,"name":"new","category":"c9","w":1.5}]`)
-	g.put(d, "overwrite", intake.CSV, "id,name,w\n2,grace,2\n3,alan,\n")
-	g.json(d, "upsert", "["+strings.Join(many[40:], ",")+"]")
-	deleted := g.json(d, "delete", `[{"id":4},{"id":5}]`)
+	first := g.JSON(d, "append", "["+strings.Join(many, ",")+"]")
+	g.JSON(d, "upsert", `[{"id":1,"name":"ada","s":{"n":-1}},{"id":5000,"name":"new","category":"c9","w":1.5}]`)
+	g.Put(d, "overwrite", intake.CSV, "id,name,w\n2,grace,2\n3,alan,\n")
+	g.JSON(d, "upsert", "["+strings.Join(many[40:], ",")+"]")
+	deleted := g.JSON(d, "delete", `[{"id":4},{"id":5}]`)
 	_, err := g.Commit(ctx, d, storage.Change{Mode: catalog.Delete, Where: "id BETWEEN 10 AND 20 OR w > 1.9"})
 	g.must(err)
-	_, err = g.Increment(ctx, d, forced("patch", "as it came"), storage.Request{User: "ada"})
+	_, err = g.Increment(ctx, d, storagetest.Forced("patch", "as it came"), storage.Request{User: "ada"})
 	g.must(err)
 	g.rolledBack(d, deleted.ID, storage.Records)
-	g.json(d, "append", `[{"id":9000,"name":"late","w":12345678901234}]`)
+	g.JSON(d, "append", `[{"id":9000,"name":"late","w":12345678901234}]`)
 	_, err = g.Increment(ctx, d, storage.NewVersion{Part: "minor", Force: true}, storage.Request{})
 	g.must(err)
 	_, err = g.Restore(ctx, d, fmt.Sprint(first.ID), storage.Request{Message: "back"})
@@ -107,7 +108,7 @@ func (g golden) makeVariables(d string) {
 	_, v, err := g.CreateVariable(ctx, d, storage.NewVariable{Name: "size", Type: "INTEGER", Description: "of a shoe"},
 		none)
 	g.must(err)
-	g.json(d, "upsert", `[{"id":1,"size":41},{"id":2,"size":42}]`)
+	g.JSON(d, "upsert", `[{"id":1,"size":41},{"id":2,"size":42}]`)
 	_, derived, err := g.CreateVariable(ctx, d, storage.NewVariable{Name: "twice", Derivation: `size * 2 + length(name)`},
 		none)
 	g.must(err)
@@ -122,7 +123,7 @@ func (g golden) makeVariables(d string) {
 	g.rolledBack(d, renamed.ID, storage.Records)
 	_, err = g.CreateSavepoint(ctx, d, storage.NewSavepoint{Description: "with sizes"}, none)
 	g.must(err)
-	g.json(d, "delete", `[{"id":30}]`)
+	g.JSON(d, "delete", `[{"id":30}]`)
 	_, err = g.Revert(ctx, d, "master__000001", none)
 	g.must(err)
 	_, err = g.DescribeSavepoint(ctx, d, "master__000001", "with all sizes", storage.Request{})
@@ -136,27 +137,27 @@ func (g golden) makeFamily(d string) {
 	fork, err := g.Fork(ctx, d, storage.NewFork{}, storage.Request{User: "eve"})
 	g.must(err)
 	f := fork.Dataset.ID
-	g.json(f, "upsert", `[{"id":1,"name":"fork"},{"id":7000,"name":"fork"}]`)
-	undone := g.json(f, "delete", `[{"id":40}]`)
+	g.JSON(f, "upsert", `[{"id":1,"name":"fork"},{"id":7000,"name":"fork"}]`)
+	undone := g.JSON(f, "delete", `[{"id":40}]`)
 	g.rolledBack(f, undone.ID, storage.Records)
 	_, _, err = g.CreateVariable(ctx, f, storage.NewVariable{Name: "note", Type: "VARCHAR"}, storage.Request{})
 	g.must(err)
-	g.json(f, "upsert", `[{"id":50,"note":"n"}]`)
-	g.json(d, "upsert", `[{"id":1,"w":3},{"id":60,"name":"up"}]`)
+	g.JSON(f, "upsert", `[{"id":50,"note":"n"}]`)
+	g.JSON(d, "upsert", `[{"id":1,"w":3},{"id":60,"name":"up"}]`)
 	merged, err := g.Merge(ctx, d, storage.Merge{Source: f, Autorollback: true}, storage.Request{})
 	g.must(err)
 	g.rolledBack(d, merged.Commit.ID, storage.Stack)
 	_, err = g.Merge(ctx, d, storage.Merge{Source: f}, storage.Request{})
 	g.must(err)
-	g.json(f, "upsert", `[{"id":70,"name":"theirs"}]`)
-	g.json(d, "upsert", `[{"id":70,"name":"ours"}]`)
+	g.JSON(f, "upsert", `[{"id":70,"name":"theirs"}]`)
+	g.JSON(d, "upsert", `[{"id":70,"name":"ours"}]`)
 	if _, err = g.Merge(ctx, d, storage.Merge{Source: f}, storage.Request{}); fault.KindOf(err) != fault.Conflict {
 		g.Fatal(err)
 	}
 	g.must(g.DeleteDataset(ctx, f, storage.Request{}))
 	_, err = g.UndeleteDataset(ctx, f, storage.Request{})
 	g.must(err)
-	gone := g.create("gone")
+	gone := g.Create("gone")
 	g.must(g.DeleteDataset(ctx, gone, storage.Request{}))
 }
 
@@ -164,14 +165,14 @@ func (g golden) makeFamily(d string) {
 func (g golden) makeCopies(d string) {
 	g.Helper()
 	ctx := context.Background()
-	made, text := g.archive(d, "1.0.0")
+	made, text := g.Archive(d, "1.0.0")
 	_, err := g.CreateFromBackup(ctx, bytes.NewReader(text), "copy", 1, storage.Request{})
 	g.must(err)
-	g.json(d, "delete", `[{"id":80}]`)
+	g.JSON(d, "delete", `[{"id":80}]`)
 	_, err = g.RestoreBackup(ctx, d, bytes.NewReader(text), storage.Request{})
 	g.must(err)
 	g.must(g.Backups.Remove(ctx, made, storage.Request{}))
-	g.archive(d, "head")
+	g.Archive(d, "head")
 }
 
 // makeNumbered makes a dataset with its first records, whose row ids the server gives, with a receipt.
@@ -182,11 +183,11 @@ func (g golden) makeNumbered() {
 	r := storage.Request{User: "ann", Receipt: &storage.Receipt[snapshot.State]{Slot: storage.Slot{Key: "k",
 		Fingerprint: "p"}, Answer: told}}
 	made, err := g.CreateWithRecords(ctx, storage.NewDataset{ProjectID: 2, Name: "numbered"}, storage.Change{
-		Request: r, Mode: catalog.Append, Upload: g.upload(intake.NDJSON, `{"a":1}`+"\n"+`{"a":2}`),
+		Request: r, Mode: catalog.Append, Upload: g.Upload(intake.NDJSON, `{"a":1}`+"\n"+`{"a":2}`),
 	})
 	g.must(err)
-	g.json(made.Dataset.ID, "append", `[{"a":3,"b":"x"}]`)
-	g.json(made.Dataset.ID, "delete", `[{"_id":1}]`)
+	g.JSON(made.Dataset.ID, "append", `[{"a":3,"b":"x"}]`)
+	g.JSON(made.Dataset.ID, "delete", `[{"_id":1}]`)
 }
 
 // answers are the ledger of a store, and what differs between states of its datasets.
@@ -243,10 +244,10 @@ func TestTheGoldenStoreReadsAsItDid(t *testing.T) {
 		for _, lost := range []bool{false, true} {
 			dir, want := unpackStore(t, name)
 			if lost {
-				withCatalog(t, dir, nil)
+				storagetest.WithCatalog(t, dir, nil)
 			}
 			g := golden{reopen(t, dir, storage.Options{})}
-			g.sound()
+			g.Sound()
 			if got := g.answers(); got != want {
 				t.Errorf("%s, lost catalog: %v: %s", name, lost, firstDifference(got, want))
 			}
@@ -362,7 +363,7 @@ func firstDifference(got, want string) string {
 func writeGolden(t *testing.T) {
 	t.Helper()
 	dir := makeGolden(t)
-	g := golden{reopen(t, copied(t, dir), storage.Options{})}
+	g := golden{reopen(t, storagetest.Copied(t, dir), storage.Options{})}
 	g.must(os.WriteFile(filepath.Join(dir, "ledger.txt"), []byte(g.answers()), 0o600))
 	out, err := os.Create(filepath.Join("testdata", goldenStore))
 	g.must(err)

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // unpackStore unpacks a store that an older version made, and returns what it held, as that version told it.
@@ -67,10 +68,10 @@ func TestStoresOfOlderVersions(t *testing.T) {
 			t.Errorf("before it was opened: %+v, %v", found, err)
 		}
 		if lost {
-			withCatalog(t, dir, nil)
+			storagetest.WithCatalog(t, dir, nil)
 		}
 		b := reopen(t, dir, storage.Options{})
-		b.sound()
+		b.Sound()
 		if got := b.ledger(); got != want {
 			t.Errorf("lost catalog: %v: got\n%s\nwant\n%s", lost, got, want)
 		}
@@ -102,8 +103,8 @@ func (b *bench) goesOn() {
 		b.Fatal(err)
 	}
 	want := b.ledger()
-	b.loseCatalog()
-	b.sound()
+	b.LoseCatalog()
+	b.Sound()
 	if got := b.ledger(); got != want {
 		b.Errorf("got\n%s\nwant\n%s", got, want)
 	}

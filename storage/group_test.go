@@ -19,6 +19,7 @@ import (
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // sent is a small commit that a client sends, and answer what it was told.
@@ -34,7 +35,7 @@ type answer struct {
 }
 
 func (b *bench) send(d string, c sent) (a answer) {
-	change := storage.Change{Mode: c.mode, Upload: b.upload(intake.JSON, c.body)}
+	change := storage.Change{Mode: c.mode, Upload: b.Upload(intake.JSON, c.body)}
 	if c.head != 0 {
 		change.ExpectedHead = &c.head
 	}
@@ -50,7 +51,7 @@ func (b *bench) groupedBy(send func(string, sent) answer, d string, all ...sent)
 	b.GroupAllThatWait()
 	answers := make([]answer, len(all))
 	var wg sync.WaitGroup
-	b.must(b.Alone(context.Background(), d, storage.Request{}, func(storage.Request) error {
+	b.Must(b.Alone(context.Background(), d, storage.Request{}, func(storage.Request) error {
 		for i, c := range all {
 			wg.Go(func() { answers[i] = send(d, c) })
 			for b.Queued(d) < i+2 {
@@ -97,8 +98,8 @@ func TestAGroupIsItsCommits(t *testing.T) {
 	counted := &transactions{}
 	b := reopen(t, t.TempDir(), storage.Options{Hook: counted.hook})
 	for _, key := range [][]string{{"id"}, nil} {
-		alone := b.create(fmt.Sprint("alone", len(key)), key...)
-		together := b.create(fmt.Sprint("together", len(key)), key...)
+		alone := b.Create(fmt.Sprint("alone", len(key)), key...)
+		together := b.Create(fmt.Sprint("together", len(key)), key...)
 		list := mixed
 		if key == nil { // those have row ids
 			list = slices.DeleteFunc(slices.Clone(mixed), func(c sent) bool { return c.mode != catalog.Append })
@@ -122,14 +123,14 @@ func TestAGroupIsItsCommits(t *testing.T) {
 		if counted.n != 1 {
 			t.Errorf("the group took %d transactions", counted.n)
 		}
-		b.want(together, "head", b.rows(alone, "head", false)...)
+		b.Want(together, "head", b.Rows(alone, "head", false)...)
 		b.chained(together, ids)
 	}
-	b.sound()
-	before := b.told()
-	dir := b.dir2()
-	withCatalog(t, dir, nil)
-	if after := shows(t, dir, true); after != before {
+	b.Sound()
+	before := b.Told()
+	dir := b.ClosedDir()
+	storagetest.WithCatalog(t, dir, nil)
+	if after := storagetest.Shows(t, dir, true); after != before {
 		t.Errorf("made anew, the catalog shows\n%s\nwant\n%s", after, before)
 	}
 }
@@ -140,14 +141,14 @@ func told(a answer) string {
 		e := storage.Explain(a.err)
 		return fmt.Sprint(e.Kind, " ", e.Code, " ", e.Fields["keys"])
 	}
-	return fmt.Sprint(a.Mode, " ", counts(a.Commit), " ", toJSON(a.Effects))
+	return fmt.Sprint(a.Mode, " ", storagetest.Counts(a.Commit), " ", storagetest.ToJSON(a.Effects))
 }
 
 // chained checks that a dataset has exactly these commits, each made on the one before it.
 func (b *bench) chained(d string, ids []int64) {
 	b.Helper()
 	commits, err := b.Commits(context.Background(), d, 1<<62, 10_000)
-	b.must(err)
+	b.Must(err)
 	slices.Reverse(commits)
 	var previous int64
 	for i, c := range commits {
@@ -174,14 +175,14 @@ var growing = []sent{
 func groupWorld(t *testing.T) (dir, d string, states []string) {
 	t.Helper()
 	b := open(t)
-	d = b.create("d", "id")
-	b.json(d, catalog.Append, `[{"id":0,"x":"first"}]`)
-	dir = b.dir2()
-	serial := reopen(t, copied(t, dir), storage.Options{})
-	states = append(states, serial.told())
+	d = b.Create("d", "id")
+	b.JSON(d, catalog.Append, `[{"id":0,"x":"first"}]`)
+	dir = b.ClosedDir()
+	serial := reopen(t, storagetest.Copied(t, dir), storage.Options{})
+	states = append(states, serial.Told())
 	for _, c := range growing {
 		if serial.send(d, c).err == nil {
-			states = append(states, serial.told())
+			states = append(states, serial.Told())
 		}
 	}
 	return dir, d, states
@@ -194,12 +195,12 @@ func TestCrashesOfAGroup(t *testing.T) {
 	from, d, states := groupWorld(t)
 	seen := map[int]int{}
 	for step := 0; ; step++ {
-		dir := copied(t, from)
-		s := &stops{left: step}
-		b := reopen(t, dir, storage.Options{Hook: s.hook})
-		s.armed = true
+		dir := storagetest.Copied(t, from)
+		s := &storagetest.Stops{Left: step}
+		b := reopen(t, dir, storage.Options{Hook: s.Hook})
+		s.Armed = true
 		answers := b.grouped(d, growing...)
-		s.armed = false
+		s.Armed = false
 		stands := 0
 		for _, a := range answers {
 			if a.err == nil {
@@ -207,17 +208,17 @@ func TestCrashesOfAGroup(t *testing.T) {
 			}
 		}
 		b.Store.Close()
-		found := shows(t, dir, true)
+		found := storagetest.Shows(t, dir, true)
 		at := slices.Index(states, found)
 		if at < 0 || at < stands {
 			t.Fatalf("step %d: %d were answered; it shows state %d\n%s", step, stands, at, found)
 		}
 		seen[at]++
-		withCatalog(t, dir, nil)
-		if anew := shows(t, dir, step%4 == 0); anew != found {
+		storagetest.WithCatalog(t, dir, nil)
+		if anew := storagetest.Shows(t, dir, step%4 == 0); anew != found {
 			t.Fatalf("step %d with its catalog lost shows\n%s\nwant\n%s", step, anew, found)
 		}
-		if !s.crashed {
+		if !s.Crashed {
 			break
 		}
 	}
@@ -236,13 +237,13 @@ func TestFailuresInAGroup(t *testing.T) {
 		all = append(all, sent{mode: catalog.Append, body: fmt.Sprintf(`[{"id":%d}]`, 10+i)})
 	}
 	outcomes := map[int]int{}
-	for step := range steps(t) {
-		dir := copied(t, from)
-		s := &stops{left: step, once: true}
-		b := reopen(t, dir, storage.Options{Hook: s.hook})
-		s.armed = true
+	for step := range storagetest.Steps(t) {
+		dir := storagetest.Copied(t, from)
+		s := &storagetest.Stops{Left: step, Once: true}
+		b := reopen(t, dir, storage.Options{Hook: s.Hook})
+		s.Armed = true
 		answers := b.grouped(d, all...)
-		s.armed = false
+		s.Armed = false
 		want, unknown, stands := []string{`{"id":0,"x":"first"}`}, false, 0
 		for i, a := range answers {
 			unknown = unknown || storage.Explain(a.err).Code == "outcome_unknown"
@@ -253,9 +254,9 @@ func TestFailuresInAGroup(t *testing.T) {
 		}
 		outcomes[stands]++
 		if !unknown {
-			b.want(d, "head", want...)
+			b.Want(d, "head", want...)
 			want = append(want, `{"id":20,"x":null}`)
-			b.json(d, catalog.Append, `[{"id":20}]`)
+			b.JSON(d, catalog.Append, `[{"id":20}]`)
 		}
 		b.Store.Close()
 		if unknown && stands > 0 {
@@ -263,13 +264,13 @@ func TestFailuresInAGroup(t *testing.T) {
 		}
 		again := reopen(t, dir, storage.Options{})
 		if !unknown {
-			again.want(d, "head", want...)
+			again.Want(d, "head", want...)
 		}
-		again.sound()
+		again.Sound()
 		if t.Failed() {
 			t.Fatalf("step %d", step)
 		}
-		if !s.crashed {
+		if !s.Crashed {
 			break
 		}
 	}
@@ -290,7 +291,7 @@ func TestPanicsInAGroup(t *testing.T) {
 	}
 	for _, where := range []string{"write 0", "write 1", "rename 0", "rename 1", "commit 0", "committed 0"} {
 		t.Run(where, func(t *testing.T) {
-			dir, armed := copied(t, from), false
+			dir, armed := storagetest.Copied(t, from), false
 			var mu sync.Mutex
 			seen := map[string]int{}
 			b := reopen(t, dir, storage.Options{Hook: func(op, path string) error {
@@ -328,14 +329,14 @@ func TestPanicsInAGroup(t *testing.T) {
 				t.Fatalf("%d requests panicked", panics)
 			}
 			b.Store.Close()
-			found := shows(t, dir, true)
+			found := storagetest.Shows(t, dir, true)
 			for i, a := range answers {
 				if a.err == nil && !strings.Contains(found, fmt.Sprintf(`id\":%d`, 10+i)) {
 					t.Errorf("record %d was answered and is not in\n%s", 10+i, found)
 				}
 			}
-			withCatalog(t, dir, nil)
-			if anew := shows(t, dir, true); anew != found {
+			storagetest.WithCatalog(t, dir, nil)
+			if anew := storagetest.Shows(t, dir, true); anew != found {
 				t.Errorf("with its catalog lost it shows\n%s\nwant\n%s", anew, found)
 			}
 		})
@@ -346,13 +347,13 @@ func TestPanicsInAGroup(t *testing.T) {
 func TestReceiptsInAGroup(t *testing.T) {
 	ctx := context.Background()
 	b := open(t)
-	d := b.create("d", "id")
+	d := b.Create("d", "id")
 	errs := make([]error, 3)
 	b.GroupAllThatWait()
 	var wg sync.WaitGroup
-	b.must(b.Alone(ctx, d, storage.Request{}, func(storage.Request) error {
+	b.Must(b.Alone(ctx, d, storage.Request{}, func(storage.Request) error {
 		for i := range errs {
-			u := b.upload(intake.JSON, fmt.Sprintf(`[{"id":%d}]`, i))
+			u := b.Upload(intake.JSON, fmt.Sprintf(`[{"id":%d}]`, i))
 			wg.Go(func() {
 				_, errs[i] = b.Commit(ctx, d, storage.Change{
 					Mode: catalog.Append, Upload: u, Request: answering[catalog.Commit](strconv.Itoa(i), "made"),
@@ -365,22 +366,22 @@ func TestReceiptsInAGroup(t *testing.T) {
 		return nil
 	}))
 	wg.Wait()
-	b.must(errors.Join(errs...))
-	dir := b.dir2()
+	b.Must(errors.Join(errs...))
+	dir := b.ClosedDir()
 	for _, lost := range []bool{false, true} {
 		if lost {
-			withCatalog(t, dir, nil)
+			storagetest.WithCatalog(t, dir, nil)
 		}
 		again := reopen(t, dir, storage.Options{})
 		for i := range errs {
 			_, ok, done, err := again.Requests.Once(ctx, "ann", strconv.Itoa(i), "p")
-			again.must(err)
+			again.Must(err)
 			done()
 			if !ok {
 				t.Errorf("request %d has no receipt; catalog lost: %v", i, lost)
 			}
 		}
-		again.dir2()
+		again.ClosedDir()
 	}
 }
 
@@ -405,7 +406,7 @@ func TestManyWritersAgainstAModel(t *testing.T) {
 		each = n
 	}
 	b := open(t)
-	d := b.create("d", "id")
+	d := b.Create("d", "id")
 	var mu sync.Mutex
 	var stands []made
 	var wg sync.WaitGroup
@@ -423,7 +424,7 @@ func TestManyWritersAgainstAModel(t *testing.T) {
 	}
 	wg.Wait()
 	checkAnswers(b, d, stands)
-	b.sound()
+	b.Sound()
 }
 
 // made is a random commit of a writer and what it was told.
@@ -455,7 +456,7 @@ func (m made) body() string {
 		}
 		records = append(records, r)
 	}
-	return toJSON(records)
+	return storagetest.ToJSON(records)
 }
 
 // checkAnswers plays what stands in the order of its ids, and compares.
@@ -469,8 +470,8 @@ func checkAnswers(b *bench, d string, all []made) {
 		ids = append(ids, m.ID)
 		added, removed, modified := m.play(b, live)
 		want := fmt.Sprintf("+%d -%d ~%d =%d", added, removed, modified, len(live))
-		if counts(m.Commit) != want {
-			b.Errorf("commit %d (%s %v) says %s; the model says %s", m.ID, m.mode, m.keys, counts(m.Commit), want)
+		if storagetest.Counts(m.Commit) != want {
+			b.Errorf("commit %d (%s %v) says %s; the model says %s", m.ID, m.mode, m.keys, storagetest.Counts(m.Commit), want)
 		}
 	}
 	for _, m := range all {
@@ -483,7 +484,7 @@ func checkAnswers(b *bench, d string, all []made) {
 	for _, k := range slices.Sorted(maps.Keys(live)) {
 		want = append(want, fmt.Sprintf(`{"id":%d,"x":"%s"}`, k, live[k]))
 	}
-	b.want(d, "head", want...)
+	b.Want(d, "head", want...)
 }
 
 // play does to the model what the commit did.
@@ -519,11 +520,11 @@ func TestAPanicInADescriptionOfAGroup(t *testing.T) {
 			}
 			return nil
 		}})
-		d := b.create("d") // its records have row ids
+		d := b.Create("d") // its records have row ids
 		var told atomic.Int64
 		b.GroupAllThatWait()
 		var wg sync.WaitGroup
-		b.must(b.Alone(context.Background(), d, storage.Request{}, func(storage.Request) error {
+		b.Must(b.Alone(context.Background(), d, storage.Request{}, func(storage.Request) error {
 			for i := range members {
 				wg.Go(func() {
 					defer func() { recover() }() //nolint:errcheck // one of them
@@ -542,13 +543,13 @@ func TestAPanicInADescriptionOfAGroup(t *testing.T) {
 		if told.Load() != 0 {
 			t.Errorf("%d of %d were told that their commit stands", told.Load(), members)
 		}
-		b.want(d, "head")
+		b.Want(d, "head")
 		ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 		defer stop()
-		_, err := b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"x":2}]`)})
-		if rows := b.rows(d, "head", false); err != nil || len(rows) != 1 {
+		_, err := b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.Upload(intake.JSON, `[{"x":2}]`)})
+		if rows := b.Rows(d, "head", false); err != nil || len(rows) != 1 {
 			t.Errorf("then there are %v, %v", rows, err)
 		}
-		b.sound()
+		b.Sound()
 	}
 }

@@ -18,10 +18,10 @@ import (
 
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
-	"github.com/rowback/rowback/storage/duck"
 	"github.com/rowback/rowback/storage/fault"
 	"github.com/rowback/rowback/storage/intake"
 	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 func types(b *bench, d string) string {
@@ -59,8 +59,8 @@ func TestCSVTypes(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := open(t)
-			d := b.create("x")
-			b.put(d, "append", intake.CSV, c.csv)
+			d := b.Create("x")
+			b.Put(d, "append", intake.CSV, c.csv)
 			if got := types(b, d); got != c.types {
 				t.Errorf("got %s\nwant %s", got, c.types)
 			}
@@ -77,12 +77,12 @@ func TestCSVTypesOfLateRows(t *testing.T) {
 	}
 	csv.WriteString("12000,007,1.5\n")
 	b := open(t)
-	d := b.create("x", "id")
-	b.put(d, "append", intake.CSV, csv.String())
+	d := b.Create("x", "id")
+	b.Put(d, "append", intake.CSV, csv.String())
 	if got := types(b, d); got != "id BIGINT, code VARCHAR, late DOUBLE" {
 		t.Error(got)
 	}
-	rows := b.rows(d, "head", false)
+	rows := b.Rows(d, "head", false)
 	if last := `{"id":12000,"code":"007","late":1.5}`; rows[len(rows)-1] != last &&
 		!strings.Contains(strings.Join(rows, "\n"), last) {
 		t.Errorf("the last row is not there: %s", rows[len(rows)-1])
@@ -91,9 +91,9 @@ func TestCSVTypesOfLateRows(t *testing.T) {
 
 func TestCSVNullsAndTexts(t *testing.T) {
 	b := open(t)
-	d := b.create("x", "id")
-	b.put(d, "append", intake.CSV, "id,a\n1,\"\"\n2,\n3,\"say \"\"hi\"\"\"\n")
-	b.want(d, "head", `{"id":1,"a":""}`, `{"id":2,"a":null}`, `{"id":3,"a":"say \"hi\""}`)
+	d := b.Create("x", "id")
+	b.Put(d, "append", intake.CSV, "id,a\n1,\"\"\n2,\n3,\"say \"\"hi\"\"\"\n")
+	b.Want(d, "head", `{"id":1,"a":""}`, `{"id":2,"a":null}`, `{"id":3,"a":"say \"hi\""}`)
 }
 
 func TestJSONTypes(t *testing.T) {
@@ -112,8 +112,8 @@ func TestJSONTypes(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := open(t)
-			d := b.create("x")
-			b.put(d, "append", intake.JSON, c.json)
+			d := b.Create("x")
+			b.Put(d, "append", intake.JSON, c.json)
 			if got := types(b, d); got != c.types {
 				t.Errorf("got %s\nwant %s", got, c.types)
 			}
@@ -141,10 +141,10 @@ func TestTypesMeet(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := open(t)
-			d := b.create("x")
-			b.put(d, "append", intake.JSON, c.first)
-			before := b.rows(d, "head", true)
-			_, err := b.try(d, "append", intake.JSON, c.then)
+			d := b.Create("x")
+			b.Put(d, "append", intake.JSON, c.first)
+			before := b.Rows(d, "head", true)
+			_, err := b.Try(d, "append", intake.JSON, c.then)
 			if c.refused == "" {
 				if err != nil {
 					t.Fatal(err)
@@ -152,8 +152,8 @@ func TestTypesMeet(t *testing.T) {
 				if got := types(b, d); got != c.types {
 					t.Errorf("got %s, want %s", got, c.types)
 				}
-				b.rows(d, "1", true)
-				b.rows(d, "head", true)
+				b.Rows(d, "1", true)
+				b.Rows(d, "head", true)
 				return
 			}
 			var e *fault.Error
@@ -164,7 +164,7 @@ func TestTypesMeet(t *testing.T) {
 				e.Fields["offered_type"]); got != c.refused {
 				t.Errorf("got %s, want %s", got, c.refused)
 			}
-			if after := b.rows(d, "head", true); strings.Join(after, "") != strings.Join(before, "") {
+			if after := b.Rows(d, "head", true); strings.Join(after, "") != strings.Join(before, "") {
 				t.Error("a refused commit changed the records")
 			}
 		})
@@ -173,30 +173,30 @@ func TestTypesMeet(t *testing.T) {
 
 func TestTextMeetsTypes(t *testing.T) {
 	b := open(t)
-	d := b.create("x", "id")
-	b.put(d, "append", intake.CSV, "id,when,n,code\n1,2024-01-01,5,x\n")
-	b.put(d, "append", intake.JSON, `[{"id":2,"when":"2024-02-29","n":6,"code":"7"}]`)
-	b.put(d, "append", intake.CSV, "id,when,n,code\n3,2024-03-01,7,007\n")
-	b.want(d, "head", `{"id":1,"when":"2024-01-01","n":5,"code":"x"}`, `{"id":2,"when":"2024-02-29","n":6,"code":"7"}`,
+	d := b.Create("x", "id")
+	b.Put(d, "append", intake.CSV, "id,when,n,code\n1,2024-01-01,5,x\n")
+	b.Put(d, "append", intake.JSON, `[{"id":2,"when":"2024-02-29","n":6,"code":"7"}]`)
+	b.Put(d, "append", intake.CSV, "id,when,n,code\n3,2024-03-01,7,007\n")
+	b.Want(d, "head", `{"id":1,"when":"2024-01-01","n":5,"code":"x"}`, `{"id":2,"when":"2024-02-29","n":6,"code":"7"}`,
 		`{"id":3,"when":"2024-03-01","n":7,"code":"007"}`)
 	for _, bad := range []string{`[{"id":4,"when":"2024-02-30"}]`, `[{"id":4,"n":"8"}]`} {
-		_, err := b.try(d, "append", intake.JSON, bad)
+		_, err := b.Try(d, "append", intake.JSON, bad)
 		wantRefusal(t, err, "type_mismatch")
 	}
-	_, err := b.try(d, "append", intake.CSV, "id,n\n4,eight\n")
+	_, err := b.Try(d, "append", intake.CSV, "id,n\n4,eight\n")
 	wantRefusal(t, err, "type_mismatch")
-	b.put(d, "append", intake.CSV, "id,when\n4,2024-01-01 10:00:00\n") // a date column widens
+	b.Put(d, "append", intake.CSV, "id,when\n4,2024-01-01 10:00:00\n") // a date column widens
 	if got := types(b, d); got != "id BIGINT, when TIMESTAMP, n BIGINT, code VARCHAR" {
 		t.Error(got)
 	}
-	b.want(d, "1", `{"id":1,"when":"2024-01-01","n":5,"code":"x"}`)
+	b.Want(d, "1", `{"id":1,"when":"2024-01-01","n":5,"code":"x"}`)
 }
 
 // Everything malformed is told in words, changes nothing, and leaves the store fit for the next request.
 func TestBadInput(t *testing.T) {
 	b := open(t)
-	d := b.create("x", "id")
-	b.json(d, "append", `[{"id":1,"v":"kept"}]`)
+	d := b.Create("x", "id")
+	b.JSON(d, "append", `[{"id":1,"v":"kept"}]`)
 	stream := arrowStream(t, 50)
 	parquet := parquetBytes(t, b)
 	for _, c := range []struct {
@@ -235,7 +235,7 @@ func TestBadInput(t *testing.T) {
 		{"a key that is live", "json", `[{"id":2},{"id":1}]`, "id = 1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := b.try(d, "append", c.format, c.body)
+			_, err := b.Try(d, "append", c.format, c.body)
 			e := storage.Explain(err)
 			if err == nil || e.Kind != fault.Malformed && e.Kind != fault.Invalid {
 				t.Fatalf("got kind %d: %v", e.Kind, err)
@@ -243,30 +243,30 @@ func TestBadInput(t *testing.T) {
 			if !strings.Contains(e.Detail, c.says) {
 				t.Errorf("%q does not say %q", e.Detail, c.says)
 			}
-			if strings.Contains(e.Detail, b.dir) || strings.Contains(e.Detail, "staging") ||
+			if strings.Contains(e.Detail, b.Dir) || strings.Contains(e.Detail, "staging") ||
 				strings.Contains(e.Detail, "SELECT") {
 				t.Errorf("%q tells what is ours", e.Detail)
 			}
-			b.want(d, "head", `{"id":1,"v":"kept"}`)
+			b.Want(d, "head", `{"id":1,"v":"kept"}`)
 		})
 	}
-	b.json(d, "append", `[{"id":2,"v":"after"}]`)
-	b.sound()
+	b.JSON(d, "append", `[{"id":2,"v":"after"}]`)
+	b.Sound()
 }
 
 func TestBadChanges(t *testing.T) {
 	ctx := context.Background()
 	b := open(t)
-	d := b.create("x", "id")
-	b.json(d, "append", `[{"id":1,"v":1}]`)
+	d := b.Create("x", "id")
+	b.JSON(d, "append", `[{"id":1,"v":1}]`)
 	for _, mode := range []catalog.Mode{"overwrite", "upsert", "delete"} {
 		for body, code := range map[string]string{`[{"v":2}]`: "key_missing", `[{"id":null}]`: "key_null",
 			`[{"id":1},{"id":1}]`: "key_duplicate"} {
-			_, err := b.try(d, mode, intake.JSON, body)
+			_, err := b.Try(d, mode, intake.JSON, body)
 			wantRefusal(t, err, code)
 		}
 	}
-	_, err := b.try(d, "sideways", intake.JSON, `[{"id":2}]`)
+	_, err := b.Try(d, "sideways", intake.JSON, `[{"id":2}]`)
 	wantRefusal(t, err, "unknown_mode")
 	_, err = b.Commit(ctx, "nowhere", storage.Change{Mode: "append"})
 	wantRefusal(t, err, "dataset_not_found")
@@ -274,7 +274,7 @@ func TestBadChanges(t *testing.T) {
 		"true) UNION SELECT 1, 1 FROM records WHERE (true", "v IN (SELECT 1 FROM read_csv('/etc/passwd'))",
 		"sum(v) > 1", " "} {
 		_, err := b.Commit(ctx, d, storage.Change{Mode: "delete", Where: where})
-		if e := storage.Explain(err); err == nil || e.Kind != fault.Invalid || strings.Contains(e.Detail, b.dir) {
+		if e := storage.Explain(err); err == nil || e.Kind != fault.Invalid || strings.Contains(e.Detail, b.Dir) {
 			t.Errorf("%q: %v", where, err)
 		}
 	}
@@ -282,7 +282,7 @@ func TestBadChanges(t *testing.T) {
 	if err != nil || c.Removed != 1 {
 		t.Errorf("a comment after the condition: %v, %d removed", err, c.Removed)
 	}
-	b.sound()
+	b.Sound()
 }
 
 // arrowStream is an IPC stream with text, numbers, a dictionary and a nested column.
@@ -318,11 +318,11 @@ func arrowStream(t *testing.T, rows int) string {
 
 func TestArrowIn(t *testing.T) {
 	b := open(t)
-	d := b.create("x", "id")
-	b.put(d, "append", intake.Arrow, arrowStream(t, 2))
-	b.want(d, "head", `{"id":100,"v":"text 0","kind":"x","list":[0,1]}`, `{"id":101,"v":"text 1","kind":"y","list":[1,1]}`)
-	b.put(d, "delete", intake.Arrow, arrowStream(t, 1)) // only the key is read of it
-	b.want(d, "head", `{"id":101,"v":"text 1","kind":"y","list":[1,1]}`)
+	d := b.Create("x", "id")
+	b.Put(d, "append", intake.Arrow, arrowStream(t, 2))
+	b.Want(d, "head", `{"id":100,"v":"text 0","kind":"x","list":[0,1]}`, `{"id":101,"v":"text 1","kind":"y","list":[1,1]}`)
+	b.Put(d, "delete", intake.Arrow, arrowStream(t, 1)) // only the key is read of it
+	b.Want(d, "head", `{"id":101,"v":"text 1","kind":"y","list":[1,1]}`)
 }
 
 func parquetBytes(t *testing.T, b *bench) string {
@@ -348,8 +348,8 @@ func parquetBytes(t *testing.T, b *bench) string {
 // A stream or file in which bytes have changed is refused or read, and never takes the server down.
 func TestDamagedUploads(t *testing.T) {
 	b := open(t)
-	d := b.create("x")
-	b.json(d, "append", `[{"kept":1}]`)
+	d := b.Create("x")
+	b.JSON(d, "append", `[{"kept":1}]`)
 	rng := rand.New(rand.NewPCG(7, 7))
 	for format, whole := range map[intake.Format]string{"arrow": arrowStream(t, 300), "parquet": parquetBytes(t, b)} {
 		for range 120 {
@@ -357,28 +357,28 @@ func TestDamagedUploads(t *testing.T) {
 			for range 1 + rng.IntN(4) {
 				body[rng.IntN(len(body))] ^= byte(1 << rng.IntN(8))
 			}
-			c, err := b.try(d, "append", format, string(body))
+			c, err := b.Try(d, "append", format, string(body))
 			if err != nil {
 				if k := storage.Explain(err).Kind; k != fault.Malformed && k != fault.Invalid {
 					t.Errorf("%s: kind %d: %v", format, k, err)
 				}
 				continue
 			}
-			if _, err := b.rollback(d, c.ID, storage.Stack); err != nil {
+			if _, err := b.TryRollback(d, c.ID, storage.Stack); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	b.want(d, "head", `{"_id":1,"kept":1}`)
-	b.sound()
+	b.Want(d, "head", `{"_id":1,"kept":1}`)
+	b.Sound()
 }
 
 // Lists in lists cost twice as much with every level, so that a short document could stop the server.
 func TestDeepValuesAreKeptAsJSON(t *testing.T) {
 	b := open(t)
-	d := b.create("x", "id")
+	d := b.Create("x", "id")
 	deep := strings.Repeat("[", 100) + "1" + strings.Repeat("]", 100)
-	b.json(d, "append", `[{"id":1,"v":`+deep+`,"w":[[[1]]]}]`)
+	b.JSON(d, "append", `[{"id":1,"v":`+deep+`,"w":[[[1]]]}]`)
 	state, err := b.State(context.Background(), d, "head")
 	if err != nil {
 		t.Fatal(err)
@@ -388,34 +388,34 @@ func TestDeepValuesAreKeptAsJSON(t *testing.T) {
 			t.Errorf("%s is %s", c.Name, c.Type)
 		}
 	}
-	b.json(d, "upsert", `[{"id":1,"v":[`+deep+`]}]`)
-	if rows := b.rows(d, "head", false); len(rows) != 1 || strings.Count(rows[0], "[") < 100 {
+	b.JSON(d, "upsert", `[{"id":1,"v":[`+deep+`]}]`)
+	if rows := b.Rows(d, "head", false); len(rows) != 1 || strings.Count(rows[0], "[") < 100 {
 		t.Errorf("%v", rows)
 	}
-	b.sound()
+	b.Sound()
 }
 
 // What a record becomes does not depend on the records that came with it.
 func TestJSONColumnsKeepWhatCame(t *testing.T) {
 	b := open(t)
-	d := b.create("x", "id")
-	b.json(d, "append", `[{"id":1,"j":{}},{"id":2,"j":[1,"a"]}]`)
-	b.json(d, "upsert", `[{"id":1,"j":{"a":1,"b":2}}]`)
-	b.json(d, "upsert",
+	d := b.Create("x", "id")
+	b.JSON(d, "append", `[{"id":1,"j":{}},{"id":2,"j":[1,"a"]}]`)
+	b.JSON(d, "upsert", `[{"id":1,"j":{"a":1,"b":2}}]`)
+	b.JSON(d, "upsert",
 		`[{"id":1,"j":{"a":5}},{"id":2,"j":{"b": 9007199254740993}},{"id":3,"j":0.5},{"id":4,"j":12345678901234567890123}]`)
-	b.want(d, "head", `{"id":1,"j":{"b":2,"a":5}}`, `{"id":2,"j":{"b":9007199254740993}}`, `{"id":3,"j":0.5}`,
+	b.Want(d, "head", `{"id":1,"j":{"b":2,"a":5}}`, `{"id":2,"j":{"b":9007199254740993}}`, `{"id":3,"j":0.5}`,
 		`{"id":4,"j":12345678901234567890123}`)
-	if c := b.json(d, "overwrite", `[{"id":2,"j":{"b":9007199254740993}},{"id":3,"j":0.5}]`); c.Modified != 0 {
-		t.Errorf("equal records count as modified: %s", counts(c))
+	if c := b.JSON(d, "overwrite", `[{"id":2,"j":{"b":9007199254740993}},{"id":3,"j":0.5}]`); c.Modified != 0 {
+		t.Errorf("equal records count as modified: %s", storagetest.Counts(c))
 	}
-	b.json(d, "upsert", `[{"id":5,"j":{"k":1.50}}]`)
-	if c := b.json(d, "upsert", `[{"id":5,"j":{"k":1.50}}]`); c.Modified != 0 {
-		t.Errorf("a merge that changes nothing counts as a change: %s", counts(c))
+	b.JSON(d, "upsert", `[{"id":5,"j":{"k":1.50}}]`)
+	if c := b.JSON(d, "upsert", `[{"id":5,"j":{"k":1.50}}]`); c.Modified != 0 {
+		t.Errorf("a merge that changes nothing counts as a change: %s", storagetest.Counts(c))
 	}
-	e := b.create("y", "id")
-	b.json(e, "append", `[{"id":1,"l":[1]},{"id":2,"l":["a"]},{"id":3,"s":{"a":1}},{"id":4,"s":{"a":"x"}}]`)
-	b.json(e, "append", `[{"id":5,"l":[7],"s":{"a":7}}]`)
-	b.sound()
+	e := b.Create("y", "id")
+	b.JSON(e, "append", `[{"id":1,"l":[1]},{"id":2,"l":["a"]},{"id":3,"s":{"a":1}},{"id":4,"s":{"a":"x"}}]`)
+	b.JSON(e, "append", `[{"id":5,"l":[7],"s":{"a":7}}]`)
+	b.Sound()
 }
 
 func TestJSONNumbersAreKeptExactly(t *testing.T) {
@@ -432,10 +432,10 @@ func TestJSONNumbersAreKeptExactly(t *testing.T) {
 		{`1e-300, 12345`, `1e-300, 12345.0`},
 	} {
 		first, second, _ := strings.Cut(c.values, ", ")
-		d := b.create("d"+c.values, "id")
-		b.json(d, "append", fmt.Sprintf(`[{"id":1,"v":%s},{"id":2,"v":%s}]`, first, second))
+		d := b.Create("d"+c.values, "id")
+		b.JSON(d, "append", fmt.Sprintf(`[{"id":1,"v":%s},{"id":2,"v":%s}]`, first, second))
 		one, two, _ := strings.Cut(c.want, ", ")
-		got := strings.Join(b.rows(d, "head", false), " ")
+		got := strings.Join(b.Rows(d, "head", false), " ")
 		if want := fmt.Sprintf(`{"id":1,"v":%s} {"id":2,"v":%s}`, one, two); got != want {
 			t.Errorf("%s became %s, want %s", c.values, got, want)
 		}
@@ -445,47 +445,47 @@ func TestJSONNumbersAreKeptExactly(t *testing.T) {
 // Records may bring the _id that the server gave them once; what it gives comes after.
 func TestRowIDsThatAreBrought(t *testing.T) {
 	b := open(t)
-	d := b.create("x")
+	d := b.Create("x")
 	for _, body := range []string{`[{"_id":1.5}]`, `[{"_id":12345678901234567890}]`, `[{"_id":-1}]`,
 		`[{"_id":9223372036854775807}]`, `[{"_id":"a"}]`} {
-		if _, err := b.try(d, "append", "json", body); fault.KindOf(err) != fault.Invalid {
+		if _, err := b.Try(d, "append", "json", body); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %v", body, err)
 		}
 	}
-	b.json(d, "append", `[{"_id":3,"v":1},{"v":2},{"v":3},{"v":4}]`)
-	b.json(d, "append", `[{"v":5}]`)
-	b.want(d, "head", `{"_id":3,"v":1}`, `{"_id":5,"v":2}`, `{"_id":6,"v":3}`, `{"_id":7,"v":4}`, `{"_id":8,"v":5}`)
-	b.sound()
+	b.JSON(d, "append", `[{"_id":3,"v":1},{"v":2},{"v":3},{"v":4}]`)
+	b.JSON(d, "append", `[{"v":5}]`)
+	b.Want(d, "head", `{"_id":3,"v":1}`, `{"_id":5,"v":2}`, `{"_id":6,"v":3}`, `{"_id":7,"v":4}`, `{"_id":8,"v":5}`)
+	b.Sound()
 }
 
 func TestNamesThatAreOneOnlyElsewhere(t *testing.T) {
 	b := open(t)
-	d := b.create("x", "id")
-	b.json(d, "append", `[{"id":1,"s":1,"\u017f":2,"K":3,"\u212a":4}]`)
-	b.json(d, "upsert", `[{"id":1,"s":10,"\u017f":20,"\u212a":30}]`)
-	b.want(d, "head", "{\"id\":1,\"s\":10,\"\u017f\":20,\"K\":3,\"\u212a\":30}")
+	d := b.Create("x", "id")
+	b.JSON(d, "append", `[{"id":1,"s":1,"\u017f":2,"K":3,"\u212a":4}]`)
+	b.JSON(d, "upsert", `[{"id":1,"s":10,"\u017f":20,"\u212a":30}]`)
+	b.Want(d, "head", "{\"id\":1,\"s\":10,\"\u017f\":20,\"K\":3,\"\u212a\":30}")
 	for _, name := range []string{"file_index", "FILE_ROW_NUMBER"} {
-		if _, err := b.try(d, "append", "json", `[{"id":2,"`+name+`":1}]`); storage.Explain(err).Code != "reserved_column" {
+		if _, err := b.Try(d, "append", "json", `[{"id":2,"`+name+`":1}]`); storage.Explain(err).Code != "reserved_column" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	b.sound()
+	b.Sound()
 }
 
 // Bounds of keys with nanoseconds meet, however they were found.
 func TestNanosecondKeys(t *testing.T) {
 	b := open(t)
 	for _, n := range []int64{1700000000000000999, 873, -1, 1234567890123456999} {
-		d := b.create(fmt.Sprint("x", n), "t")
+		d := b.Create(fmt.Sprint("x", n), "t")
 		build := array.NewTimestampBuilder(memory.DefaultAllocator, &arrow.TimestampType{Unit: arrow.Nanosecond})
 		build.Append(arrow.Timestamp(n))
 		body := stream(t, arrow.NewSchema([]arrow.Field{{Name: "t", Type: build.Type()}}, nil), build.NewArray())
-		b.put(d, "append", intake.Arrow, body)
-		if _, err := b.try(d, "append", intake.Arrow, body); storage.Explain(err).Code != "key_exists" {
+		b.Put(d, "append", intake.Arrow, body)
+		if _, err := b.Try(d, "append", intake.Arrow, body); storage.Explain(err).Code != "key_exists" {
 			t.Errorf("%d: %v", n, err)
 		}
 	}
-	b.sound()
+	b.Sound()
 }
 
 func stream(t *testing.T, s *arrow.Schema, columns ...arrow.Array) string {
@@ -496,27 +496,6 @@ func stream(t *testing.T, s *arrow.Schema, columns ...arrow.Array) string {
 		t.Fatal(err)
 	}
 	return out.String()
-}
-
-// generated commits the rows of a query, as Parquet.
-func (b *bench) generated(dataset string, mode catalog.Mode, query string) (catalog.Commit, error) {
-	b.Helper()
-	conn, err := b.Conn(context.Background())
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer conn.Close()
-	path := filepath.Join(b.TempDir(), "upload.parquet")
-	if _, err := conn.Exec(context.Background(),
-		"COPY ("+query+") TO "+duck.Text(path)+" (FORMAT parquet, COMPRESSION uncompressed)"); err != nil {
-		b.Fatal(err)
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return b.Commit(context.Background(), dataset,
-		storage.Change{Mode: mode, Upload: intake.Upload{Format: intake.Parquet, Path: path, Size: info.Size()}})
 }
 
 // Of many keys that do not come in order, one that comes twice is found, whatever their type and range.
@@ -531,21 +510,21 @@ func TestManyKeysOneTwice(t *testing.T) {
 		"text":     "'k' || i",
 		"small":    "CAST(i AS UINTEGER)",
 	} {
-		d := b.create(name, "k")
+		d := b.Create(name, "k")
 		const rows = "SELECT %s AS k, repeat('x', 20) AS v FROM range(300000) t(i) ORDER BY hash(i)"
-		if c, err := b.generated(d, "append", fmt.Sprintf(rows, key)); err != nil || c.Added != 300_000 {
-			t.Errorf("%s: %s %v", name, counts(c), err)
+		if c, err := b.Generated(d, "append", fmt.Sprintf(rows, key)); err != nil || c.Added != 300_000 {
+			t.Errorf("%s: %s %v", name, storagetest.Counts(c), err)
 		}
-		e := b.create(name+" twice", "k")
+		e := b.Create(name+" twice", "k")
 		twice := fmt.Sprintf("SELECT * FROM (%s) UNION ALL (SELECT %s, 'again' FROM range(123456, 123457) t(i))",
 			fmt.Sprintf(rows, key), key)
-		if _, err := b.generated(e, "append", twice); storage.Explain(err).Code != "key_duplicate" {
+		if _, err := b.Generated(e, "append", twice); storage.Explain(err).Code != "key_duplicate" {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, err := b.generated(d, "append", fmt.Sprintf("SELECT %s AS k, 'late' AS v FROM range(299999, 300001) t(i)",
+		if _, err := b.Generated(d, "append", fmt.Sprintf("SELECT %s AS k, 'late' AS v FROM range(299999, 300001) t(i)",
 			key)); storage.Explain(err).Code != "key_exists" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	b.sound()
+	b.Sound()
 }

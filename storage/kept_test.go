@@ -13,26 +13,26 @@ import (
 // A label that is damaged is not written again without the receipts that it had.
 func TestADamagedLabelIsNotReplaced(t *testing.T) {
 	ctx, b := context.Background(), open(t)
-	d := b.create("x", "id")
-	b.json(d, "append", `[{"id":1}]`)
+	d := b.Create("x", "id")
+	b.JSON(d, "append", `[{"id":1}]`)
 	p, err := b.CreateSavepoint(ctx, d, storage.NewSavepoint{Description: "kept"}, storage.Request{})
-	b.must(err)
-	b.must(b.DeleteDataset(ctx, d, storage.Request{}))
-	labels := filepath.Join(b.dir, "objects", d, "labels")
+	b.Must(err)
+	b.Must(b.DeleteDataset(ctx, d, storage.Request{}))
+	labels := filepath.Join(b.Dir, "objects", d, "labels")
 	damaged := func(file string, change func() error) {
 		t.Helper()
 		path := filepath.Join(labels, file+".json")
 		was, err := os.ReadFile(path)
-		b.must(err)
-		b.must(os.WriteFile(path, []byte("{ damaged"), 0o600))
+		b.Must(err)
+		b.Must(os.WriteFile(path, []byte("{ damaged"), 0o600))
 		if e := storage.Explain(change()); e == nil || e.Kind != fault.Corrupt {
 			t.Errorf("%s: %v", file, e)
 		}
 		if now, _ := os.ReadFile(path); string(now) != "{ damaged" {
 			t.Errorf("%s was replaced by %s", file, now)
 		}
-		b.must(os.WriteFile(path, was, 0o600))
-		b.must(change())
+		b.Must(os.WriteFile(path, was, 0o600))
+		b.Must(change())
 	}
 	damaged("deleted", func() error { _, err := b.UndeleteDataset(ctx, d, storage.Request{}); return err })
 	name := storage.SavepointName(p.Number)

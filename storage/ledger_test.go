@@ -7,6 +7,7 @@ import (
 
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // ledger is all that a store holds, as text: every dataset, deleted ones too, with its commits, its records after each
@@ -21,7 +22,7 @@ func (b *bench) ledger() string {
 			b.Fatal(err)
 		}
 		for _, s := range states {
-			out = append(out, toJSON(s.Dataset))
+			out = append(out, storagetest.ToJSON(s.Dataset))
 			if deleted {
 				continue // what it holds is shown to no one
 			}
@@ -41,7 +42,7 @@ func (b *bench) page(d string) string {
 	}
 	var out []string
 	for _, c := range actions {
-		out = append(out, toJSON(c), toJSON(b.rows(d, fmt.Sprint(c.ID), true)))
+		out = append(out, storagetest.ToJSON(c), storagetest.ToJSON(b.Rows(d, fmt.Sprint(c.ID), true)))
 	}
 	versions, errVersions := b.Versions(ctx, d)
 	savepoints, errSavepoints := b.Savepoints(ctx, d)
@@ -56,7 +57,7 @@ func (b *bench) page(d string) string {
 		b.Fatal(err)
 	}
 	if len(tags) > 0 {
-		out = append(out, toJSON(tags))
+		out = append(out, storagetest.ToJSON(tags))
 	}
 	proposals, err := b.Proposals(ctx, d, "", catalog.Forever, 1000)
 	if err != nil {
@@ -66,14 +67,14 @@ func (b *bench) page(d string) string {
 		if p, err = b.FindProposal(ctx, d, p.Number); err != nil {
 			b.Fatal(err)
 		}
-		out = append(out, toJSON(p.Proposal))
+		out = append(out, storagetest.ToJSON(p.Proposal))
 	}
 	discussions, err := b.Discussions(ctx, d)
 	if err != nil {
 		b.Fatal(err)
 	}
 	for _, one := range discussions {
-		out = append(out, toJSON(one.Discussion))
+		out = append(out, storagetest.ToJSON(one.Discussion))
 	}
-	return strings.Join(append(out, toJSON(versions), toJSON(savepoints), toJSON(backups)), "\n")
+	return strings.Join(append(out, storagetest.ToJSON(versions), storagetest.ToJSON(savepoints), storagetest.ToJSON(backups)), "\n")
 }

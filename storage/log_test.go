@@ -17,44 +17,38 @@ import (
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/intake"
 	"github.com/rowback/rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // killed is a copy of an open store's directory, as a killed process leaves it: with its write-ahead log.
 func (b *bench) killed() string {
 	b.Helper()
-	dir := copied(b.T, b.dir)
+	dir := storagetest.Copied(b.T, b.Dir)
 	if info, err := os.Stat(filepath.Join(dir, "catalog.db-wal")); err != nil || info.Size() == 0 {
 		b.Fatalf("there is no write-ahead log: %v", err)
 	}
 	return dir
 }
 
-func (b *bench) must(err error) {
-	b.Helper()
-	if err != nil {
-		b.Fatal(err)
-	}
-}
-
 // Whatever is lost of the catalog of a killed process, every commit and label that was acknowledged is there.
 func TestNothingIsLostWithTheCatalog(t *testing.T) {
 	ctx := context.Background()
 	b := open(t)
-	d := b.create("x", "id")
-	b.json(d, catalog.Append, `[{"id":1}]`)
-	b.dir2()
-	older, err := os.ReadFile(filepath.Join(b.dir, "catalog.db"))
-	b.must(err)
-	b.Store = reopen(t, b.dir, storage.Options{}).Store
+	d := b.Create("x", "id")
+	b.JSON(d, catalog.Append, `[{"id":1}]`)
+	b.ClosedDir()
+	older, err := os.ReadFile(filepath.Join(b.Dir, "catalog.db"))
+	b.Must(err)
+	b.Store = reopen(t, b.Dir, storage.Options{}).Store
 	for i := range 5 {
-		b.json(d, catalog.Append, fmt.Sprintf(`[{"id":%d}]`, 10+i))
+		b.JSON(d, catalog.Append, fmt.Sprintf(`[{"id":%d}]`, 10+i))
 	}
 	_, err = b.Increment(ctx, d, storage.NewVersion{Part: "major", Force: true}, storage.Request{})
-	b.must(err)
-	f := b.fork(d, "f", "head")
-	b.json(f, catalog.Upsert, `[{"id":1,"v":"f"}]`)
-	b.merge(f, d)
-	want := b.told()
+	b.Must(err)
+	f := b.MakeFork(d, "f", "head")
+	b.JSON(f, catalog.Upsert, `[{"id":1,"v":"f"}]`)
+	b.MakeMerge(f, d)
+	want := b.Told()
 	at := func(dir string, suffix string) string { return filepath.Join(dir, "catalog.db"+suffix) }
 	for name, harm := range map[string]func(dir string) error{
 		"the log is deleted":              func(dir string) error { return os.Remove(at(dir, "-wal")) },
@@ -77,9 +71,9 @@ func TestNothingIsLostWithTheCatalog(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := b.killed()
-			b.must(harm(dir))
+			b.Must(harm(dir))
 			again := reopen(t, dir, storage.Options{})
-			if got := again.told(); got != want {
+			if got := again.Told(); got != want {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
 			problems, err := again.Check(ctx, true)
@@ -88,7 +82,7 @@ func TestNothingIsLostWithTheCatalog(t *testing.T) {
 					t.Errorf("check: %v", p)
 				}
 			}
-			if c := again.json(d, catalog.Append, `[{"id":1000}]`); err != nil || c.ID <= 10 {
+			if c := again.JSON(d, catalog.Append, `[{"id":1000}]`); err != nil || c.ID <= 10 {
 				t.Errorf("the next commit is %d, %v", c.ID, err)
 			}
 		})
@@ -111,46 +105,46 @@ func TestReceiptsOutliveTheCatalog(t *testing.T) {
 	b := open(t)
 	made, err := b.CreateDataset(ctx, storage.NewDataset{ProjectID: 1, Name: "x"},
 		answering[snapshot.State]("create", "made"))
-	b.must(err)
+	b.Must(err)
 	d := made.Dataset.ID
-	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":1}]`),
+	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.Upload(intake.JSON, `[{"v":1}]`),
 		Request: answering[catalog.Commit]("append", "appended")})
-	b.must(err)
-	_, err = b.Increment(ctx, d, forced("major", ""), answering[catalog.Version]("version", "named"))
-	b.must(err)
-	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":2}]`),
+	b.Must(err)
+	_, err = b.Increment(ctx, d, storagetest.Forced("major", ""), answering[catalog.Version]("version", "named"))
+	b.Must(err)
+	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.Upload(intake.JSON, `[{"v":2}]`),
 		Request: answering[catalog.Commit]("more", "appended")})
-	b.must(err)
+	b.Must(err)
 	p, err := b.CreateSavepoint(ctx, d, storage.NewSavepoint{Description: "a"},
 		answering[storage.Marked]("savepoint", "marked"))
-	b.must(err)
+	b.Must(err)
 	_, err = b.CreateSavepoint(ctx, d, storage.NewSavepoint{Description: "a"},
 		answering[storage.Marked]("again", "marked before"))
-	b.must(err)
+	b.Must(err)
 	_, err = b.DescribeSavepoint(ctx, d, p.ID, "described", storage.Request{})
-	b.must(err)
+	b.Must(err)
 	_, err = b.Backups.Make(ctx, d, storage.NewBackup{Ref: "head"}, answering[catalog.Backup]("backup", "kept"))
-	b.must(err)
+	b.Must(err)
 	removed, err := b.Backups.Make(ctx, d, storage.NewBackup{}, answering[catalog.Backup]("removed", "kept for a while"))
-	b.must(err)
-	b.must(b.Backups.Remove(ctx, removed, storage.Request{}))
-	b.must(b.DeleteDataset(ctx, d, storage.Request{}))
+	b.Must(err)
+	b.Must(b.Backups.Remove(ctx, removed, storage.Request{}))
+	b.Must(b.DeleteDataset(ctx, d, storage.Request{}))
 	_, err = b.UndeleteDataset(ctx, d, answering[snapshot.State]("undelete", "back"))
-	b.must(err)
-	b.must(b.DeleteDataset(ctx, d, storage.Request{}))
+	b.Must(err)
+	b.Must(b.DeleteDataset(ctx, d, storage.Request{}))
 	_, err = b.UndeleteDataset(ctx, d, storage.Request{})
-	b.must(err)
+	b.Must(err)
 	_, err = b.Fork(ctx, d, storage.NewFork{}, answering[snapshot.State]("fork", "forked"))
-	b.must(err)
+	b.Must(err)
 	_, err = b.RollbackVersion(ctx, d, "1.0.0", answering[catalog.Commit]("rollback", "rolled back"))
-	b.must(err)
+	b.Must(err)
 	job, err := b.Requests.StartJob(ctx, "Appending", answering[catalog.Job]("job", "promised"))
-	b.must(err)
+	b.Must(err)
 	later := answering[catalog.Commit]("", "done")
 	later.Receipt.(*storage.Receipt[catalog.Commit]).Job = job.ID
-	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":3}]`),
+	_, err = b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.Upload(intake.JSON, `[{"v":3}]`),
 		Request: later})
-	b.must(err)
+	b.Must(err)
 	answers := func() (out []string) {
 		for _, key := range []string{"create", "append", "version", "more", "savepoint", "again", "backup", "removed",
 			"undelete", "fork", "rollback", "job"} {
@@ -166,7 +160,7 @@ func TestReceiptsOutliveTheCatalog(t *testing.T) {
 		return append(out, fmt.Sprint(j.Progress, j.Message, string(j.Answer), err))
 	}
 	before := answers()
-	b.loseCatalog()
+	b.LoseCatalog()
 	if after := answers(); strings.Join(after, "\n") != strings.Join(before, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(after, "\n"), strings.Join(before, "\n"))
 	}
@@ -180,15 +174,15 @@ func TestOldReceiptsAreForgotten(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	dir := t.TempDir()
 	b := reopen(t, dir, storage.Options{Now: func() time.Time { return now }})
-	d := b.create("x")
+	d := b.Create("x")
 	for i, key := range []string{"old", "new"} {
 		now = now.AddDate(0, 0, 20*i)
-		_, err := b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.upload(intake.JSON, `[{"v":1}]`),
+		_, err := b.Commit(ctx, d, storage.Change{Mode: catalog.Append, Upload: b.Upload(intake.JSON, `[{"v":1}]`),
 			Request: answering[catalog.Commit](key, key)})
-		b.must(err)
+		b.Must(err)
 	}
-	b.dir2()
-	withCatalog(t, dir, nil)
+	b.ClosedDir()
+	storagetest.WithCatalog(t, dir, nil)
 	now = now.AddDate(0, 0, 15)
 	again := reopen(t, dir, storage.Options{Now: func() time.Time { return now }})
 	for key, kept := range map[string]bool{"old": false, "new": true} {
@@ -206,37 +200,37 @@ func TestWhatCannotBePlacedIsSetAside(t *testing.T) {
 		why  string
 	}{
 		"a file is cut": {func(b *bench, d string, last int64) error {
-			return os.Truncate(b.object(d, last, "data-0000.parquet"), 100)
+			return os.Truncate(b.Object(d, last, "data-0000.parquet"), 100)
 		}, "incomplete"},
 		"a file is missing": {func(b *bench, d string, last int64) error {
-			return os.Remove(b.object(d, last, "data-0000.parquet"))
+			return os.Remove(b.Object(d, last, "data-0000.parquet"))
 		}, "incomplete"},
 		"its description is cut": {func(b *bench, d string, last int64) error {
-			return os.Truncate(b.object(d, last, "commit.json"), 100)
+			return os.Truncate(b.Object(d, last, "commit.json"), 100)
 		}, "unreadable"},
 		"it has no description": {func(b *bench, d string, last int64) error {
-			return os.Remove(b.object(d, last, "commit.json"))
+			return os.Remove(b.Object(d, last, "commit.json"))
 		}, "unreadable"},
 		"it was made on an unknown commit": {func(b *bench, d string, last int64) error {
-			return os.RemoveAll(filepath.Dir(b.object(d, last-1, "x")))
+			return os.RemoveAll(filepath.Dir(b.Object(d, last-1, "x")))
 		}, "unplaced"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
 			b := open(t)
-			d := b.create("x")
-			b.json(d, catalog.Append, `[{"v":1}]`)
-			b.json(d, catalog.Append, `[{"v":2}]`)
-			last := b.json(d, catalog.Append, `[{"v":3},{"v":4}]`)
-			b.dir2()
-			b.must(c.harm(b, d, last.ID))
-			withCatalog(t, b.dir, nil)
-			found, err := storage.Inspect(ctx, b.dir, false, storage.Options{})
+			d := b.Create("x")
+			b.JSON(d, catalog.Append, `[{"v":1}]`)
+			b.JSON(d, catalog.Append, `[{"v":2}]`)
+			last := b.JSON(d, catalog.Append, `[{"v":3},{"v":4}]`)
+			b.ClosedDir()
+			b.Must(c.harm(b, d, last.ID))
+			storagetest.WithCatalog(t, b.Dir, nil)
+			found, err := storage.Inspect(ctx, b.Dir, false, storage.Options{})
 			if err != nil || len(found.Problems) == 0 {
 				t.Errorf("before the start: %+v, %v", found, err)
 			}
-			again := reopen(t, b.dir, storage.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
-			if set := quarantined(t, b.dir); !strings.Contains(set, fmt.Sprintf("%s-%d-%s-", d, last.ID, c.why)) {
+			again := reopen(t, b.Dir, storage.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+			if set := storagetest.Quarantined(t, b.Dir); !strings.Contains(set, fmt.Sprintf("%s-%d-%s-", d, last.ID, c.why)) {
 				t.Errorf("in quarantine: %s", set)
 			}
 			if !strings.Contains(log.String(), "can't be placed") {
@@ -246,7 +240,7 @@ func TestWhatCannotBePlacedIsSetAside(t *testing.T) {
 			if err != nil || len(problems) != 1 || problems[0].Commit != last.ID || problems[0].Dataset != d {
 				t.Errorf("check: %v, %v", problems, err)
 			}
-			next := again.json(d, catalog.Append, `[{"v":9}]`)
+			next := again.JSON(d, catalog.Append, `[{"v":9}]`)
 			if next.ID <= last.ID {
 				t.Errorf("commit %d is given again as %d", last.ID, next.ID)
 			}
@@ -254,85 +248,80 @@ func TestWhatCannotBePlacedIsSetAside(t *testing.T) {
 	}
 }
 
-// object is where an object of a commit lies.
-func (b *bench) object(d string, commit int64, name string) string {
-	return filepath.Join(b.dir, "objects", d, fmt.Sprint(commit), name)
-}
-
 // Numbers of a commit in quarantine, and of one that was withdrawn, are not given again: its id, its files' ids, its
 // row ids and its savepoint's.
 func TestNumbersAreGivenOnce(t *testing.T) {
 	ctx := context.Background()
-	s := &stops{once: true}
+	s := &storagetest.Stops{Once: true}
 	dir := t.TempDir()
 	b := reopen(t, dir, storage.Options{Hook: func(op, path string) error {
 		if op == "commit" {
-			return s.hook(op, path)
+			return s.Hook(op, path)
 		}
 		return nil
 	}})
-	d := b.create("x")
-	b.json(d, catalog.Append, `[{"v":1}]`)
-	s.armed = true
-	_, err := b.try(d, catalog.Append, intake.JSON, `[{"v":2},{"v":3}]`)
-	if !errors.Is(err, errCrash) || !strings.Contains(quarantined(t, dir), d+"-2-withdrawn-") {
-		t.Errorf("%v; in quarantine: %s", err, quarantined(t, dir))
+	d := b.Create("x")
+	b.JSON(d, catalog.Append, `[{"v":1}]`)
+	s.Armed = true
+	_, err := b.Try(d, catalog.Append, intake.JSON, `[{"v":2},{"v":3}]`)
+	if !errors.Is(err, storagetest.ErrCrash) || !strings.Contains(storagetest.Quarantined(t, dir), d+"-2-withdrawn-") {
+		t.Errorf("%v; in quarantine: %s", err, storagetest.Quarantined(t, dir))
 	}
-	b.sound()
-	b.dir2()
-	withCatalog(t, dir, nil)
+	b.Sound()
+	b.ClosedDir()
+	storagetest.WithCatalog(t, dir, nil)
 	b.Store = reopen(t, dir, storage.Options{}).Store
-	third := b.json(d, catalog.Append, `[{"v":4}]`)
+	third := b.JSON(d, catalog.Append, `[{"v":4}]`)
 	_, err = b.Increment(ctx, d, storage.NewVersion{Part: "major", Force: true}, storage.Request{})
-	b.must(err)
+	b.Must(err)
 	back, err := b.RollbackVersion(ctx, d, "1.0.0", storage.Request{}) // has savepoint 1
-	b.must(err)
+	b.Must(err)
 	if third.ID != 3 || back.ID != 4 {
 		t.Errorf("commits %d and %d", third.ID, back.ID)
 	}
-	b.dir2()
-	withCatalog(t, dir, nil)
-	b.must(os.Truncate(b.object(d, 4, "commit.json"), 0))
+	b.ClosedDir()
+	storagetest.WithCatalog(t, dir, nil)
+	b.Must(os.Truncate(b.Object(d, 4, "commit.json"), 0))
 	b.Store = reopen(t, dir, storage.Options{}).Store
-	b.json(d, catalog.Append, `[{"v":5}]`)
-	b.want(d, "head", `{"_id":1,"v":1}`, `{"_id":4,"v":4}`, `{"_id":5,"v":5}`)
+	b.JSON(d, catalog.Append, `[{"v":5}]`)
+	b.Want(d, "head", `{"_id":1,"v":1}`, `{"_id":4,"v":4}`, `{"_id":5,"v":5}`)
 }
 
 // A savepoint that went to quarantine with its commit keeps its number.
 func TestSavepointNumbersAreGivenOnce(t *testing.T) {
 	ctx := context.Background()
 	b := open(t)
-	d := b.create("x")
-	b.json(d, catalog.Append, `[{"v":1}]`)
+	d := b.Create("x")
+	b.JSON(d, catalog.Append, `[{"v":1}]`)
 	_, err := b.Increment(ctx, d, storage.NewVersion{Part: "major", Force: true}, storage.Request{})
-	b.must(err)
-	b.json(d, catalog.Append, `[{"v":2}]`)
+	b.Must(err)
+	b.JSON(d, catalog.Append, `[{"v":2}]`)
 	_, err = b.RollbackVersion(ctx, d, "1.0.0", storage.Request{})
-	b.must(err)
-	b.dir2()
-	b.must(os.RemoveAll(filepath.Dir(b.object(d, 2, "x")))) // what the rollback was made on
-	withCatalog(t, b.dir, nil)
-	b.Store = reopen(t, b.dir, storage.Options{}).Store
-	b.json(d, catalog.Append, `[{"v":3}]`)
+	b.Must(err)
+	b.ClosedDir()
+	b.Must(os.RemoveAll(filepath.Dir(b.Object(d, 2, "x")))) // what the rollback was made on
+	storagetest.WithCatalog(t, b.Dir, nil)
+	b.Store = reopen(t, b.Dir, storage.Options{}).Store
+	b.JSON(d, catalog.Append, `[{"v":3}]`)
 	p, err := b.CreateSavepoint(ctx, d, storage.NewSavepoint{Description: "next"}, storage.Request{})
 	if err != nil || p.Number != 2 {
 		t.Errorf("savepoint %d, %v", p.Number, err)
 	}
-	b.want(d, "head", `{"_id":1,"v":1}`, `{"_id":3,"v":3}`) // the row of the lost commit was 2
+	b.Want(d, "head", `{"_id":1,"v":1}`, `{"_id":3,"v":3}`) // the row of the lost commit was 2
 }
 
 // A damaged file of a commit that others were made on does not take them with it: it stays where it is.
 func TestDamageInTheMiddleTakesNothingElse(t *testing.T) {
 	b := open(t)
-	d := b.create("x")
+	d := b.Create("x")
 	for i := range 4 {
-		b.json(d, catalog.Append, fmt.Sprintf(`[{"v":%d}]`, i))
+		b.JSON(d, catalog.Append, fmt.Sprintf(`[{"v":%d}]`, i))
 	}
-	b.dir2()
-	b.must(os.Truncate(b.object(d, 2, "data-0000.parquet"), 50))
-	withCatalog(t, b.dir, nil)
-	b.Store = reopen(t, b.dir, storage.Options{}).Store
-	if set := quarantined(t, b.dir); set != "" {
+	b.ClosedDir()
+	b.Must(os.Truncate(b.Object(d, 2, "data-0000.parquet"), 50))
+	storagetest.WithCatalog(t, b.Dir, nil)
+	b.Store = reopen(t, b.Dir, storage.Options{}).Store
+	if set := storagetest.Quarantined(t, b.Dir); set != "" {
 		t.Errorf("in quarantine: %s", set)
 	}
 	if list, err := b.Commits(context.Background(), d, 1<<62, 100); len(list) != 4 || err != nil {
@@ -343,26 +332,26 @@ func TestDamageInTheMiddleTakesNothingElse(t *testing.T) {
 // A directory that was copied to another place is not taken for a commit.
 func TestCopiedFoldersAreSetAside(t *testing.T) {
 	b := open(t)
-	d, other := b.create("x"), b.create("y")
-	b.json(d, catalog.Append, `[{"v":1}]`)
-	b.json(other, catalog.Append, `[{"v":2}]`)
-	b.dir2()
-	for _, to := range []string{b.object(other, 1, ""), b.object(d, 7, ""),
-		b.object("0123456789abcdef0123456789abcdef", 1, "")} {
-		b.must(os.CopyFS(to, os.DirFS(b.object(d, 1, ""))))
+	d, other := b.Create("x"), b.Create("y")
+	b.JSON(d, catalog.Append, `[{"v":1}]`)
+	b.JSON(other, catalog.Append, `[{"v":2}]`)
+	b.ClosedDir()
+	for _, to := range []string{b.Object(other, 1, ""), b.Object(d, 7, ""),
+		b.Object("0123456789abcdef0123456789abcdef", 1, "")} {
+		b.Must(os.CopyFS(to, os.DirFS(b.Object(d, 1, ""))))
 	}
 	for _, lost := range []bool{false, true} {
-		dir := copied(t, b.dir)
+		dir := storagetest.Copied(t, b.Dir)
 		if lost {
-			withCatalog(t, dir, nil)
+			storagetest.WithCatalog(t, dir, nil)
 		}
 		again := reopen(t, dir, storage.Options{})
-		again.want(d, "head", `{"_id":1,"v":1}`)
-		again.want(other, "head", `{"_id":1,"v":2}`)
-		if names := strings.Split(quarantined(t, dir), "\n"); len(names) != 3 {
+		again.Want(d, "head", `{"_id":1,"v":1}`)
+		again.Want(other, "head", `{"_id":1,"v":2}`)
+		if names := strings.Split(storagetest.Quarantined(t, dir), "\n"); len(names) != 3 {
 			t.Errorf("in quarantine: %v", names)
 		}
-		if c := again.json(d, catalog.Append, `[{"v":3}]`); c.ID != 8 {
+		if c := again.JSON(d, catalog.Append, `[{"v":3}]`); c.ID != 8 {
 			t.Errorf("the next commit is %d", c.ID)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // wideModel is a model of records of many columns, most of which are null: the values of a record by column.
@@ -89,13 +90,13 @@ func (m wideModel) equals(b *bench, dataset string, columns int) {
 func TestManyWideRecordsAreChangedInSlices(t *testing.T) {
 	const n, records, last = 900, 1010, 899 // two slices
 	b, m := open(t), wideModel{}
-	d := b.create("wide", "id")
-	b.json(d, "append", "["+someOf(0, n, 0, func(int) bool { return true })+"]")
+	d := b.Create("wide", "id")
+	b.JSON(d, "append", "["+someOf(0, n, 0, func(int) bool { return true })+"]")
 	m.set(0, 1, seq(n), func(_, c int) int { return c }, false)
 	did := func(mode catalog.Mode, body, want string) int64 {
 		t.Helper()
-		c := b.put(d, mode, intake.CSV, body)
-		if got := counts(c); got != want {
+		c := b.Put(d, mode, intake.CSV, body)
+		if got := storagetest.Counts(c); got != want {
 			t.Errorf("the %s did %s", mode, got)
 		}
 		m.equals(b, d, n)
@@ -108,13 +109,13 @@ func TestManyWideRecordsAreChangedInSlices(t *testing.T) {
 		return 0
 	}
 	did("append", m.set(1, records, []int{0, 800, last}, idOr0, false), "+1009 -0 ~0 =1010")
-	f, g, both := b.fork(d, "fork", "head"), b.fork(d, "target", "head"), m.clone()
+	f, g, both := b.MakeFork(d, "fork", "head"), b.MakeFork(d, "target", "head"), m.clone()
 
 	odd := func(id, _ int) int { return id % 2 }
 	did("upsert", m.set(0, records, []int{last}, odd, false), "+0 -0 ~506 =1010") // differ in the last slice alone
 	before := m.clone()
 	c := did("overwrite", m.set(500, 1210, []int{0, last}, idOr0, true), "+200 -0 ~510 =1210")
-	if _, err := b.rollback(d, c, storage.Records); err != nil {
+	if _, err := b.TryRollback(d, c, storage.Records); err != nil {
 		t.Fatal(err)
 	}
 	m = before
@@ -125,12 +126,12 @@ func TestManyWideRecordsAreChangedInSlices(t *testing.T) {
 	did("replace", m.set(0, 600, []int{0, 800, last}, idOr0, true), "+0 -410 ~301 =600")
 
 	// What the target changed and changed back is as the action found it, but for its place: the files are made anew.
-	b.put(f, "upsert", intake.CSV, both.set(0, records, []int{0, last}, func(id, c int) int { return id + c + 7 }, false))
-	b.json(g, "upsert", `[{"id":5,"c1":1}]`)
-	b.json(g, "upsert", `[{"id":5,"c1":null}]`)
-	b.merge(f, g)
+	b.Put(f, "upsert", intake.CSV, both.set(0, records, []int{0, last}, func(id, c int) int { return id + c + 7 }, false))
+	b.JSON(g, "upsert", `[{"id":5,"c1":1}]`)
+	b.JSON(g, "upsert", `[{"id":5,"c1":null}]`)
+	b.MakeMerge(f, g)
 	both.equals(b, g, n)
-	b.sound()
+	b.Sound()
 }
 
 func seq(n int) []int {

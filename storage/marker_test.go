@@ -13,6 +13,7 @@ import (
 
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // snapshotOf is every file and directory below dir with its bytes and when it was changed.
@@ -45,23 +46,23 @@ func snapshotOf(t *testing.T, dir string) string {
 func TestInspectChangesNothing(t *testing.T) {
 	ctx := context.Background()
 	b := open(t)
-	d := b.create("x", "id")
-	b.json(d, catalog.Append, `[{"id":1}]`)
-	b.dir2()
-	older, err := os.ReadFile(filepath.Join(b.dir, "catalog.db"))
-	b.must(err)
-	b.Store = reopen(t, b.dir, storage.Options{}).Store
-	b.json(d, catalog.Append, `[{"id":2}]`)
+	d := b.Create("x", "id")
+	b.JSON(d, catalog.Append, `[{"id":1}]`)
+	b.ClosedDir()
+	older, err := os.ReadFile(filepath.Join(b.Dir, "catalog.db"))
+	b.Must(err)
+	b.Store = reopen(t, b.Dir, storage.Options{}).Store
+	b.JSON(d, catalog.Append, `[{"id":2}]`)
 	killed := b.killed()
-	b.must(os.WriteFile(filepath.Join(killed, "staging", "left"), []byte("half an upload"), 0o644))
-	behind := copied(t, killed)
-	withCatalog(t, behind, older)
-	lost := copied(t, killed)
-	withCatalog(t, lost, nil)
-	unmarked := copied(t, killed)
-	b.must(errors.Join(os.Remove(filepath.Join(unmarked, "store.json")), os.Remove(filepath.Join(unmarked, "lock"))))
-	broken := copied(t, behind)
-	b.must(os.Truncate(filepath.Join(broken, "objects", d, "2", "data-0000.parquet"), 10))
+	b.Must(os.WriteFile(filepath.Join(killed, "staging", "left"), []byte("half an upload"), 0o644))
+	behind := storagetest.Copied(t, killed)
+	storagetest.WithCatalog(t, behind, older)
+	lost := storagetest.Copied(t, killed)
+	storagetest.WithCatalog(t, lost, nil)
+	unmarked := storagetest.Copied(t, killed)
+	b.Must(errors.Join(os.Remove(filepath.Join(unmarked, "store.json")), os.Remove(filepath.Join(unmarked, "lock"))))
+	broken := storagetest.Copied(t, behind)
+	b.Must(os.Truncate(filepath.Join(broken, "objects", d, "2", "data-0000.parquet"), 10))
 	for name, c := range map[string]struct {
 		dir      string
 		forward  string
@@ -83,7 +84,7 @@ func TestInspectChangesNothing(t *testing.T) {
 			t.Errorf("%s: it was changed", name)
 		}
 	}
-	if _, err := storage.Inspect(ctx, b.dir, false, storage.Options{}); !errors.Is(err, storage.ErrInUse) {
+	if _, err := storage.Inspect(ctx, b.Dir, false, storage.Options{}); !errors.Is(err, storage.ErrInUse) {
 		t.Errorf("while it is open: %v", err)
 	}
 }
@@ -148,11 +149,11 @@ func TestForeignDirectories(t *testing.T) {
 func TestMarker(t *testing.T) {
 	ctx := context.Background()
 	b := open(t)
-	b.create("x")
-	dir := b.dir2()
+	b.Create("x")
+	dir := b.ClosedDir()
 	path := filepath.Join(dir, "store.json")
 	text, err := os.ReadFile(path)
-	b.must(err)
+	b.Must(err)
 	var m struct {
 		ID            string `json:"id"`
 		FormatVersion int    `json:"format_version"`
@@ -161,14 +162,14 @@ func TestMarker(t *testing.T) {
 	if err := json.Unmarshal(text, &m); err != nil || m.ID == "" || m.FormatVersion != 1 || m.CreatedAt == "" {
 		t.Errorf("%s: %v", text, err)
 	}
-	b.must(os.Remove(path))
-	reopen(t, dir, storage.Options{}).dir2()
+	b.Must(os.Remove(path))
+	reopen(t, dir, storage.Options{}).ClosedDir()
 	if again, err := os.ReadFile(path); err != nil || !strings.Contains(string(again), m.ID) {
 		t.Errorf("it has another id: %s, %v", again, err)
 	}
 	other := open(t)
-	foreign, err := os.ReadFile(filepath.Join(other.dir2(), "catalog.db"))
-	b.must(err)
+	foreign, err := os.ReadFile(filepath.Join(other.ClosedDir(), "catalog.db"))
+	b.Must(err)
 	for name, c := range map[string]struct {
 		harm func(dir string) error
 		says string
@@ -183,8 +184,8 @@ func TestMarker(t *testing.T) {
 			return os.WriteFile(filepath.Join(dir, "catalog.db"), foreign, 0o644)
 		}, "belongs to another store"},
 	} {
-		harmed := copied(t, dir)
-		b.must(c.harm(harmed))
+		harmed := storagetest.Copied(t, dir)
+		b.Must(c.harm(harmed))
 		before := snapshotOf(t, filepath.Join(harmed, "objects"))
 		_, errLook := storage.Inspect(ctx, harmed, false, storage.Options{})
 		s, err := storage.Open(ctx, harmed, storage.Options{})
@@ -205,15 +206,15 @@ func TestMarker(t *testing.T) {
 // The lock is on the directory: removing or replacing the file lock lets no one in.
 func TestTheLockCannotBeRemoved(t *testing.T) {
 	b := open(t)
-	lock := filepath.Join(b.dir, "lock")
+	lock := filepath.Join(b.Dir, "lock")
 	for _, harm := range []func() error{
 		func() error { return nil },
 		func() error { return os.Remove(lock) },
 		func() error { return os.WriteFile(lock, nil, 0o644) },
-		func() error { return os.Remove(filepath.Join(b.dir, "store.json")) },
+		func() error { return os.Remove(filepath.Join(b.Dir, "store.json")) },
 	} {
-		b.must(harm())
-		s, err := storage.Open(context.Background(), b.dir, storage.Options{})
+		b.Must(harm())
+		s, err := storage.Open(context.Background(), b.Dir, storage.Options{})
 		if err == nil {
 			s.Close()
 		}
@@ -221,8 +222,8 @@ func TestTheLockCannotBeRemoved(t *testing.T) {
 			t.Errorf("a second one: %v", err)
 		}
 	}
-	b.create("x")
-	b.sound()
+	b.Create("x")
+	b.Sound()
 }
 
 // The machine stops at every step of making a store, and of taking over one that has no marker. The next start goes on.
@@ -233,18 +234,18 @@ func TestCrashesWhileAStoreIsMade(t *testing.T) {
 		crashed := false
 		old, _ := unpackStore(t, "store-before-store-json.tar.gz")
 		for dir, want := range map[string]string{t.TempDir(): "", old: want} {
-			s := &stops{left: step, armed: true}
-			opened, err := storage.Open(context.Background(), dir, storage.Options{Threads: 2, Hook: s.hook})
+			s := &storagetest.Stops{Left: step, Armed: true}
+			opened, err := storage.Open(context.Background(), dir, storage.Options{Threads: 2, Hook: s.Hook})
 			if err == nil {
 				opened.Close()
 			}
 			b := reopen(t, dir, storage.Options{})
-			b.sound()
+			b.Sound()
 			if got := b.ledger(); got != want {
 				t.Errorf("step %d: got\n%s\nwant\n%s", step, got, want)
 			}
 			b.Store.Close()
-			crashed = crashed || s.crashed
+			crashed = crashed || s.Crashed
 		}
 		if !crashed {
 			return
@@ -256,11 +257,11 @@ func TestCrashesWhileAStoreIsMade(t *testing.T) {
 func TestADirectoryThatCannotBeLocked(t *testing.T) {
 	b := open(t)
 	b.Close()
-	lock := filepath.Join(b.dir, "lock")
+	lock := filepath.Join(b.Dir, "lock")
 	if err := errors.Join(os.Remove(lock), os.Mkdir(lock, 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	_, err := storage.Open(context.Background(), b.dir, storage.Options{})
+	_, err := storage.Open(context.Background(), b.Dir, storage.Options{})
 	if err == nil || errors.Is(err, storage.ErrInUse) || !strings.Contains(err.Error(), "can't be locked") {
 		t.Errorf("got %v", err)
 	}

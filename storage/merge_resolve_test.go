@@ -9,16 +9,17 @@ import (
 
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // clashing is sides that differ in each of the ways in which records conflict, and in one that is no conflict.
 func (b *bench) clashing(g catalog.Granularity) (d, f string) {
 	b.Helper()
 	d, f = b.sides(g)
-	b.json(f, catalog.Upsert, `[{"id":1,"x":"theirs","y":10},{"id":2,"x":"theirs"},{"id":4,"x":"theirs","y":4}]`)
-	b.json(f, catalog.Delete, `[{"id":3}]`)
-	b.json(d, catalog.Upsert, `[{"id":1,"x":"ours"},{"id":3,"x":"ours"},{"id":4,"x":"ours"}]`)
-	b.json(d, catalog.Delete, `[{"id":2}]`)
+	b.JSON(f, catalog.Upsert, `[{"id":1,"x":"theirs","y":10},{"id":2,"x":"theirs"},{"id":4,"x":"theirs","y":4}]`)
+	b.JSON(f, catalog.Delete, `[{"id":3}]`)
+	b.JSON(d, catalog.Upsert, `[{"id":1,"x":"ours"},{"id":3,"x":"ours"},{"id":4,"x":"ours"}]`)
+	b.JSON(d, catalog.Delete, `[{"id":2}]`)
 	return d, f
 }
 
@@ -29,7 +30,7 @@ func TestAConflictShowsWhatEachSideWouldGive(t *testing.T) {
 	var got []string
 	for _, c := range out.Conflicts {
 		for _, r := range c.Records {
-			got = append(got, toJSON(r.Key)+" "+toJSON(r.Cells))
+			got = append(got, storagetest.ToJSON(r.Key)+" "+storagetest.ToJSON(r.Cells))
 		}
 	}
 	want := []string{
@@ -71,29 +72,29 @@ func TestConflictsAreDecidedAsAsked(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := open(t)
 			d, f := b.clashing(c.g)
-			before := b.rows(d, "head", true)
+			before := b.Rows(d, "head", true)
 			dry := c.m
 			dry.DryRun = true
-			if would := b.mergeWith(f, d, dry); would.Decided != 4 || len(would.Conflicts) != 0 || len(would.Played) != 2 {
+			if would := b.MergeWith(f, d, dry); would.Decided != 4 || len(would.Conflicts) != 0 || len(would.Played) != 2 {
 				t.Errorf("%+v", would)
 			}
-			m := b.mergeWith(f, d, c.m)
+			m := b.MergeWith(f, d, c.m)
 			if m.Decided != 4 {
 				t.Errorf("%d conflicts were decided", m.Decided)
 			}
-			b.want(d, "head", c.want...)
-			if again := b.merge(f, d); again.Commit.ID != 0 {
+			b.Want(d, "head", c.want...)
+			if again := b.MakeMerge(f, d); again.Commit.ID != 0 {
 				t.Errorf("%+v", again)
 			}
 			b.since(f)
-			b.sound()
-			if _, err := b.rollback(d, m.Commit.ID, storage.Stack); err != nil {
+			b.Sound()
+			if _, err := b.TryRollback(d, m.Commit.ID, storage.Stack); err != nil {
 				t.Fatal(err)
 			}
-			if after := b.rows(d, "head", true); !slices.Equal(before, after) {
+			if after := b.Rows(d, "head", true); !slices.Equal(before, after) {
 				t.Errorf("%v, before %v", after, before)
 			}
-			b.sound()
+			b.Sound()
 		})
 	}
 }
@@ -101,17 +102,17 @@ func TestConflictsAreDecidedAsAsked(t *testing.T) {
 func TestOneActionsConflictsAreDecided(t *testing.T) {
 	b := open(t)
 	d, f := b.sides("")
-	one := b.json(f, catalog.Upsert, `[{"id":1,"x":"theirs"}]`)
-	two := b.json(f, catalog.Upsert, `[{"id":2,"x":"theirs"}]`)
-	b.json(d, catalog.Upsert, `[{"id":1,"x":"ours"},{"id":2,"x":"ours"}]`)
+	one := b.JSON(f, catalog.Upsert, `[{"id":1,"x":"theirs"}]`)
+	two := b.JSON(f, catalog.Upsert, `[{"id":2,"x":"theirs"}]`)
+	b.JSON(d, catalog.Upsert, `[{"id":1,"x":"ours"},{"id":2,"x":"ours"}]`)
 	take := []storage.Resolution{{Hash: one.Hash, Take: storage.Theirs}}
 	out, _ := b.conflicts(f, d, storage.Merge{Autorollback: true, Resolve: take})
 	if len(out.Conflicts) != 1 || out.Conflicts[0].Action.Hash != two.Hash {
 		t.Errorf("%+v", out.Conflicts)
 	}
-	b.mergeWith(f, d, storage.Merge{Resolve: append(take, storage.Resolution{Hash: two.Hash, Take: storage.Ours})})
-	b.want(d, "head", `{"id":1,"x":"theirs","y":1}`, `{"id":2,"x":"ours","y":2}`, `{"id":3,"x":"c","y":3}`)
-	b.sound()
+	b.MergeWith(f, d, storage.Merge{Resolve: append(take, storage.Resolution{Hash: two.Hash, Take: storage.Ours})})
+	b.Want(d, "head", `{"id":1,"x":"theirs","y":1}`, `{"id":2,"x":"ours","y":2}`, `{"id":3,"x":"c","y":3}`)
+	b.Sound()
 }
 
 func TestResolutionsThatMakeNoSenseAreRefused(t *testing.T) {
@@ -141,9 +142,9 @@ func TestAVariableThatBothSidesChangedIsDecided(t *testing.T) {
 		b.rename(f, "x", "there")
 		b.rename(d, "x", "here")
 		b.conflicts(f, d, storage.Merge{Autorollback: true})
-		b.mergeWith(f, d, storage.Merge{OnConflict: take})
-		b.want(d, "head", fmt.Sprintf(`{"id":1,"%s":"a","y":1}`, want), fmt.Sprintf(`{"id":2,"%s":"b","y":2}`, want),
+		b.MergeWith(f, d, storage.Merge{OnConflict: take})
+		b.Want(d, "head", fmt.Sprintf(`{"id":1,"%s":"a","y":1}`, want), fmt.Sprintf(`{"id":2,"%s":"b","y":2}`, want),
 			fmt.Sprintf(`{"id":3,"%s":"c","y":3}`, want))
-		b.sound()
+		b.Sound()
 	}
 }

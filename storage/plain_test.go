@@ -61,11 +61,11 @@ func TestPlainCSVIsReadAsDuckDBReadsIt(t *testing.T) {
 		if round%2 == 1 {
 			mode, key = catalog.Upsert, []string{"a"}
 		}
-		plain, quoted := b.create(fmt.Sprint("plain", round), key...), b.create(fmt.Sprint("quoted", round), key...)
+		plain, quoted := b.Create(fmt.Sprint("plain", round), key...), b.Create(fmt.Sprint("quoted", round), key...)
 		for _, body := range []string{firstTyped(random, columns), randomCSV(random, columns), randomCSV(random, columns)} {
 			o, quote := randomOptions(random)
 			try := func(dataset, header string) error {
-				u := b.upload(intake.CSV, header+"\n"+body)
+				u := b.Upload(intake.CSV, header+"\n"+body)
 				u.Options = o
 				_, err := b.Commit(t.Context(), dataset, storage.Change{Mode: mode, Upload: u})
 				return err
@@ -76,7 +76,7 @@ func TestPlainCSVIsReadAsDuckDBReadsIt(t *testing.T) {
 				t.Fatalf("%q with %+v: %v here, %v by DuckDB", body, o, here, there)
 			}
 		}
-		if here, there := b.rows(plain, "head", false), b.rows(quoted, "head", false); !slices.Equal(here, there) ||
+		if here, there := b.Rows(plain, "head", false), b.Rows(quoted, "head", false); !slices.Equal(here, there) ||
 			types(b, plain) != types(b, quoted) {
 			t.Fatalf("%s, %s here\n%s, %s by DuckDB", here, types(b, plain), there, types(b, quoted))
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // proposing is a dataset, a fork of it with a change, and a proposal to merge that.
@@ -23,8 +24,8 @@ type proposing struct {
 func newProposing(t *testing.T) proposing {
 	t.Helper()
 	b := open(t)
-	d, f := b.pair("id")
-	b.json(f, catalog.Upsert, `[{"id":1,"x":"A"}]`)
+	d, f := b.Pair("id")
+	b.JSON(f, catalog.Upsert, `[{"id":1,"x":"A"}]`)
 	p, err := b.OpenProposal(t.Context(), d, storage.NewProposal{Source: f, Title: "Capital letters"}, by("ada"))
 	if err != nil || p.Number != 1 || p.State != catalog.ProposalOpen {
 		t.Fatalf("%+v %v", p, err)
@@ -87,11 +88,11 @@ func TestAProposalIsMergedOnceAndIsKept(t *testing.T) {
 	if _, err := p.Comment(ctx, p.d, 1, storage.NewComment{Text: "Thanks."}, by("ada")); err != nil {
 		t.Error(err)
 	}
-	p.sound()
+	p.Sound()
 	before, told := p.find(), p.ledger()
 	p.Close()
-	withCatalog(t, p.dir, nil)
-	p.bench = reopen(t, p.dir, storage.Options{})
+	storagetest.WithCatalog(t, p.Dir, nil)
+	p.bench = reopen(t, p.Dir, storage.Options{})
 	after := p.find()
 	if after.State != catalog.ProposalMerged || after.MergeCommitID != done.Commit.ID || len(after.Discussion) != 3 {
 		t.Errorf("%+v", after.Proposal)
@@ -109,8 +110,8 @@ func TestAMergeIsFoundWithoutTheCatalog(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.Close()
-	withCatalog(t, p.dir, nil)
-	p.bench = reopen(t, p.dir, storage.Options{})
+	storagetest.WithCatalog(t, p.Dir, nil)
+	p.bench = reopen(t, p.Dir, storage.Options{})
 	if got := p.find(); got.State != catalog.ProposalMerged || got.MergeCommitID != done.Commit.ID || got.Merge == nil {
 		t.Errorf("%+v", got.Proposal)
 	}
@@ -118,7 +119,7 @@ func TestAMergeIsFoundWithoutTheCatalog(t *testing.T) {
 	again := storage.NewProposal{Source: p.f, Title: "Again"}
 	_, err = p.OpenProposal(t.Context(), p.d, again, by("ada"))
 	p.refused(err, "nothing_to_merge")
-	p.json(p.f, catalog.Upsert, `[{"id":1,"x":"B"}]`)
+	p.JSON(p.f, catalog.Upsert, `[{"id":1,"x":"B"}]`)
 	next, err := p.OpenProposal(t.Context(), p.d, again, by("ada"))
 	if err != nil || next.Number != 2 {
 		t.Errorf("%+v %v", next, err)
@@ -154,7 +155,7 @@ func TestOfManyWhoMergeAProposalOneDoes(t *testing.T) {
 
 func TestChecksOfAProposal(t *testing.T) {
 	p := newProposing(t)
-	p.json(p.d, catalog.Upsert, `[{"id":1,"x":"other"}]`)
+	p.JSON(p.d, catalog.Upsert, `[{"id":1,"x":"other"}]`)
 	c, err := p.CheckProposal(t.Context(), p.d, 1)
 	if err != nil || c.Verdict != storage.HasConflicts || c.Merged.Conflicts[0].Count != 1 {
 		t.Errorf("%+v %v", c, err)
@@ -198,7 +199,7 @@ func TestWhatProposalsRefuse(t *testing.T) {
 	}
 	p.refused(open(p.f, "Twice"), "proposal_exists")
 	p.refused(open(p.d, "Itself"), "merge_into_itself")
-	p.refused(open(p.create("stranger"), "Strange"), "not_family")
+	p.refused(open(p.Create("stranger"), "Strange"), "not_family")
 	p.refused(open(p.f, " "), "invalid_field")
 	p.refused(open(p.f, "two\nlines"), "invalid_field")
 	for text, key := range map[string]map[string]json.RawMessage{
@@ -260,10 +261,10 @@ func TestAnErasureTakesKeysOutOfComments(t *testing.T) {
 		if got[0].Key != nil || !got[0].IsErased || string(got[1].Key["id"]) != "2" || got[1].IsErased {
 			t.Errorf("%+v", got)
 		}
-		p.sound()
+		p.Sound()
 		p.Close()
-		withCatalog(t, p.dir, nil)
-		p.bench = reopen(t, p.dir, storage.Options{})
+		storagetest.WithCatalog(t, p.Dir, nil)
+		p.bench = reopen(t, p.Dir, storage.Options{})
 	}
 }
 
@@ -275,7 +276,7 @@ func TestAProposalDoesNotSayWhatIsHidden(t *testing.T) {
 		t.Fatal(err)
 	}
 	source := fork.Dataset.ID
-	p.json(source, catalog.Upsert, `[{"id":2,"x":"B"}]`)
+	p.JSON(source, catalog.Upsert, `[{"id":2,"x":"B"}]`)
 	opened, err := p.OpenProposal(t.Context(), p.d, storage.NewProposal{Source: source, Title: "t"}, by("ada"))
 	if err != nil {
 		t.Fatal(err)

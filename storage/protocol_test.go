@@ -19,6 +19,7 @@ import (
 	"github.com/rowback/rowback/storage/fault"
 	"github.com/rowback/rowback/storage/intake"
 	"github.com/rowback/rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // A disk that is full refuses the commit, keeps the state, and takes the next one when there is room.
@@ -31,31 +32,31 @@ func TestFullDisk(t *testing.T) {
 		}
 		return nil
 	}})
-	d := b.create("x", "id")
-	b.json(d, "append", `[{"id":1}]`)
+	d := b.Create("x", "id")
+	b.JSON(d, "append", `[{"id":1}]`)
 	full = true
-	_, err := b.try(d, "append", intake.JSON, `[{"id":2}]`)
+	_, err := b.Try(d, "append", intake.JSON, `[{"id":2}]`)
 	if e := storage.Explain(err); e.Kind != fault.Unavailable || e.Code != "disk_full" || strings.Contains(e.Detail, dir) {
 		t.Errorf("got %v: %v", e.Code, err)
 	}
 	full = false
-	b.want(d, "head", `{"id":1}`)
-	b.json(d, "append", `[{"id":2}]`)
-	b.want(d, "head", `{"id":1}`, `{"id":2}`)
-	b.sound()
+	b.Want(d, "head", `{"id":1}`)
+	b.JSON(d, "append", `[{"id":2}]`)
+	b.Want(d, "head", `{"id":1}`, `{"id":2}`)
+	b.Sound()
 }
 
 // Writers of one dataset follow one another; one that asked for a head that has moved is refused.
 func TestWritersRace(t *testing.T) {
 	ctx := context.Background()
 	b := open(t)
-	d := b.create("x", "id")
-	first := b.json(d, "append", `[{"id":0}]`)
+	d := b.Create("x", "id")
+	first := b.JSON(d, "append", `[{"id":0}]`)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var won, lost int
 	for i := range 8 {
-		u := b.upload(intake.JSON, fmt.Sprintf(`[{"id":%d}]`, 100+i))
+		u := b.Upload(intake.JSON, fmt.Sprintf(`[{"id":%d}]`, 100+i))
 		wg.Go(func() {
 			_, err := b.Commit(ctx, d, storage.Change{Mode: "append", Upload: u,
 				Request: storage.Request{ExpectedHead: &first.ID}})
@@ -77,7 +78,7 @@ func TestWritersRace(t *testing.T) {
 		t.Errorf("%d won and %d lost", won, lost)
 	}
 	for i := range 8 {
-		u := b.upload(intake.JSON, fmt.Sprintf(`[{"id":%d}]`, 200+i))
+		u := b.Upload(intake.JSON, fmt.Sprintf(`[{"id":%d}]`, 200+i))
 		wg.Go(func() {
 			if _, err := b.Commit(ctx, d, storage.Change{Mode: "append", Upload: u}); err != nil {
 				t.Error(err)
@@ -85,19 +86,19 @@ func TestWritersRace(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := len(b.rows(d, "head", false)); n != 10 {
+	if n := len(b.Rows(d, "head", false)); n != 10 {
 		t.Errorf("%d records", n)
 	}
-	b.sound()
+	b.Sound()
 }
 
 // lance #8949: two concurrent upserts of the same new key leave it twice.
 func TestConcurrentUpsertsOfOneKey(t *testing.T) {
 	b := open(t)
-	d := b.create("x", "id")
+	d := b.Create("x", "id")
 	var wg sync.WaitGroup
 	for i := range 6 {
-		u := b.upload(intake.JSON, fmt.Sprintf(`[{"id":1,"v":%d}]`, i))
+		u := b.Upload(intake.JSON, fmt.Sprintf(`[{"id":1,"v":%d}]`, i))
 		wg.Go(func() {
 			if _, err := b.Commit(context.Background(), d, storage.Change{Mode: "upsert", Upload: u}); err != nil {
 				t.Error(err)
@@ -105,19 +106,19 @@ func TestConcurrentUpsertsOfOneKey(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := len(b.rows(d, "head", false)); n != 1 {
+	if n := len(b.Rows(d, "head", false)); n != 1 {
 		t.Errorf("the key is there %d times", n)
 	}
-	b.sound()
+	b.Sound()
 }
 
 // Appends to a dataset and to another side by side never give a row id twice.
 func TestRowNumbersAreGivenOnce(t *testing.T) {
 	b := open(t)
-	d := b.create("x")
+	d := b.Create("x")
 	var wg sync.WaitGroup
 	for range 6 {
-		u := b.upload(intake.JSON, `[{"v":1},{"v":2},{"v":3}]`)
+		u := b.Upload(intake.JSON, `[{"v":1},{"v":2},{"v":3}]`)
 		wg.Go(func() {
 			if _, err := b.Commit(context.Background(), d, storage.Change{Mode: "append", Upload: u}); err != nil {
 				t.Error(err)
@@ -125,13 +126,13 @@ func TestRowNumbersAreGivenOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	c := b.json(d, "append", `[{"_id":50,"v":4},{"v":5}]`)
-	if counts(c) != "+2 -0 ~0 =20" {
-		t.Error(counts(c))
+	c := b.JSON(d, "append", `[{"_id":50,"v":4},{"v":5}]`)
+	if storagetest.Counts(c) != "+2 -0 ~0 =20" {
+		t.Error(storagetest.Counts(c))
 	}
-	b.json(d, "append", `[{"v":6}]`)
+	b.JSON(d, "append", `[{"v":6}]`)
 	ids := map[string]int{}
-	for _, line := range b.rows(d, "head", false) {
+	for _, line := range b.Rows(d, "head", false) {
 		var r struct {
 			ID json.Number `json:"_id"`
 		}
@@ -143,7 +144,7 @@ func TestRowNumbersAreGivenOnce(t *testing.T) {
 	if len(ids) != 21 || ids["18"] != 1 || ids["50"] != 1 || ids["53"] != 1 {
 		t.Errorf("%v", ids)
 	}
-	_, err := b.try(d, "append", intake.JSON, `[{"_id":50,"v":7}]`)
+	_, err := b.Try(d, "append", intake.JSON, `[{"_id":50,"v":7}]`)
 	wantRefusal(t, err, "key_exists")
 }
 
@@ -151,19 +152,19 @@ func TestRowNumbersAreGivenOnce(t *testing.T) {
 func TestReceipts(t *testing.T) {
 	ctx := context.Background()
 	b := open(t)
-	d := b.create("x")
+	d := b.Create("x")
 	request := func(print string) storage.Request {
 		return storage.Request{User: "ann", Receipt: &storage.Receipt[catalog.Commit]{
 			Slot:   storage.Slot{Key: "k", Fingerprint: print},
 			Answer: func(c catalog.Commit) (json.RawMessage, error) { return json.Marshal(c.ID) },
 		}}
 	}
-	c, err := b.Commit(ctx, d, storage.Change{Mode: "append", Upload: b.upload(intake.JSON, `[{"v":1}]`),
+	c, err := b.Commit(ctx, d, storage.Change{Mode: "append", Upload: b.Upload(intake.JSON, `[{"v":1}]`),
 		Request: request("p")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	again := reopen(t, b.dir2(), storage.Options{})
+	again := reopen(t, b.ClosedDir(), storage.Options{})
 	answer, ok, done, err := again.Requests.Once(ctx, "ann", "k", "p")
 	if err != nil || !ok || string(answer) != fmt.Sprint(c.ID) {
 		t.Fatalf("%s %v %v", answer, ok, err)
@@ -176,18 +177,9 @@ func TestReceipts(t *testing.T) {
 	wantRefusal(t, err, "idempotency_key_reused")
 }
 
-// dir2 closes the store, so that its directory can be opened again.
-func (b *bench) dir2() string {
-	b.Helper()
-	if err := b.Store.Close(); err != nil {
-		b.Fatal(err)
-	}
-	return b.dir
-}
-
 func TestOneProcessAtATime(t *testing.T) {
 	b := open(t)
-	if s, err := storage.Open(context.Background(), b.dir, storage.Options{}); err == nil {
+	if s, err := storage.Open(context.Background(), b.Dir, storage.Options{}); err == nil {
 		s.Close()
 		t.Error("a second process opened the directory")
 	}
@@ -197,13 +189,13 @@ func TestOneProcessAtATime(t *testing.T) {
 func TestRebuild(t *testing.T) {
 	ctx := context.Background()
 	b := open(t)
-	d := b.create("x", "id")
-	b.json(d, "append", `[{"id":1,"v":"a"}]`)
-	c := b.json(d, "upsert", `[{"id":1,"v":"b"},{"id":2,"v":"c"}]`)
-	if _, err := b.Increment(ctx, d, forced("major", "named"), storage.Request{User: "ann"}); err != nil {
+	d := b.Create("x", "id")
+	b.JSON(d, "append", `[{"id":1,"v":"a"}]`)
+	c := b.JSON(d, "upsert", `[{"id":1,"v":"b"},{"id":2,"v":"c"}]`)
+	if _, err := b.Increment(ctx, d, storagetest.Forced("major", "named"), storage.Request{User: "ann"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.rollback(d, c.ID, storage.Stack); err != nil {
+	if _, err := b.TryRollback(d, c.ID, storage.Stack); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.RollbackVersion(ctx, d, "1.0.0", storage.Request{}); err != nil {
@@ -213,12 +205,12 @@ func TestRebuild(t *testing.T) {
 	if _, err := b.Backups.Make(ctx, d, wanted, storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
-	gone := b.create("gone")
+	gone := b.Create("gone")
 	if err := b.DeleteDataset(ctx, gone, storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
-	reborn := b.create("gone") // the name is free again
-	empty := b.create("empty")
+	reborn := b.Create("gone") // the name is free again
+	empty := b.Create("empty")
 	tell := func(b *bench) string {
 		var out []string
 		commits, err := b.Commits(ctx, d, 1<<62, 100)
@@ -227,7 +219,7 @@ func TestRebuild(t *testing.T) {
 		}
 		for _, c := range commits {
 			c.SchemaID, c.PropertiesID = "", ""
-			out = append(out, toJSON(c), toJSON(b.rows(d, fmt.Sprint(c.ID), true)))
+			out = append(out, storagetest.ToJSON(c), storagetest.ToJSON(b.Rows(d, fmt.Sprint(c.ID), true)))
 		}
 		versions, _ := b.Versions(ctx, d)
 		savepoints, _ := b.Savepoints(ctx, d)
@@ -235,11 +227,11 @@ func TestRebuild(t *testing.T) {
 		_, errGone := b.Dataset(ctx, gone)
 		_, errReborn := b.Dataset(ctx, reborn)
 		e, errEmpty := b.State(ctx, empty, "head")
-		return strings.Join(append(out, toJSON(versions), toJSON(savepoints), toJSON(backups),
-			fmt.Sprint(errGone, errReborn, errEmpty), toJSON(e.Dataset)), "\n")
+		return strings.Join(append(out, storagetest.ToJSON(versions), storagetest.ToJSON(savepoints), storagetest.ToJSON(backups),
+			fmt.Sprint(errGone, errReborn, errEmpty), storagetest.ToJSON(e.Dataset)), "\n")
 	}
 	before := tell(b)
-	dir := b.dir2()
+	dir := b.ClosedDir()
 	for _, f := range []string{"catalog.db", "catalog.db-wal", "catalog.db-shm"} {
 		if err := os.Remove(filepath.Join(dir, f)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			t.Fatal(err)
@@ -249,11 +241,11 @@ func TestRebuild(t *testing.T) {
 	if after := tell(again); after != before {
 		t.Errorf("got\n%s\nwant\n%s", after, before)
 	}
-	next := again.json(d, "append", `[{"id":77}]`)
+	next := again.JSON(d, "append", `[{"id":77}]`)
 	if next.ID <= c.ID {
 		t.Errorf("commit %d was given again", next.ID)
 	}
-	again.sound()
+	again.Sound()
 }
 
 func TestRefs(t *testing.T) {
@@ -267,12 +259,12 @@ func TestRefs(t *testing.T) {
 		clock = clock.Add(time.Hour)
 		return clock
 	}})
-	d := b.create("x")
-	first := b.json(d, "append", `[{"v":1}]`)
+	d := b.Create("x")
+	first := b.JSON(d, "append", `[{"v":1}]`)
 	if _, err := b.Increment(ctx, d, storage.NewVersion{Part: "minor", Force: true}, storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
-	second := b.json(d, "append", `[{"v":2}]`)
+	second := b.JSON(d, "append", `[{"v":2}]`)
 	if _, err := b.RollbackVersion(ctx, d, "1.0.0", storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
@@ -306,8 +298,8 @@ func TestNames(t *testing.T) {
 	b := open(t)
 	for _, name := range []string{"plain", "with space", "ünïcode 🦆", `quo"te's`, "1.0.0", "head",
 		"a;b--c", strings.Repeat("x", 255)} {
-		d := b.create(name)
-		b.json(d, "append", `[{"v":1}]`)
+		d := b.Create(name)
+		b.JSON(d, "append", `[{"v":1}]`)
 		if found, err := b.FindDataset(ctx, 1, name); err != nil || found.ID != d {
 			t.Errorf("%q: %v", name, err)
 		}
@@ -326,20 +318,20 @@ func TestNames(t *testing.T) {
 	wantRefusal(t, err, "invalid_key")
 	_, err = b.CreateDataset(ctx, storage.NewDataset{ProjectID: 1, Name: "k", Key: []string{"_commit"}}, storage.Request{})
 	wantRefusal(t, err, "reserved_column")
-	b.sound()
+	b.Sound()
 }
 
 func TestDeleteAndUndelete(t *testing.T) {
 	ctx := context.Background()
 	b := open(t)
-	d := b.create("x")
-	b.json(d, "append", `[{"v":1}]`)
+	d := b.Create("x")
+	b.JSON(d, "append", `[{"v":1}]`)
 	if err := b.DeleteDataset(ctx, d, storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := b.try(d, "append", intake.JSON, `[{"v":2}]`)
+	_, err := b.Try(d, "append", intake.JSON, `[{"v":2}]`)
 	wantRefusal(t, err, "dataset_deleted")
-	other := b.create("x")
+	other := b.Create("x")
 	_, err = b.UndeleteDataset(ctx, d, storage.Request{})
 	wantRefusal(t, err, "name_taken")
 	never := int64(9999)
@@ -352,8 +344,8 @@ func TestDeleteAndUndelete(t *testing.T) {
 	if _, err := b.UndeleteDataset(ctx, d, storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
-	b.want(d, "head", `{"_id":1,"v":1}`)
-	b.sound()
+	b.Want(d, "head", `{"_id":1,"v":1}`)
+	b.Sound()
 }
 
 // What a comparison costs follows the change: it reads the files that the two states do not share, and no other. The
@@ -361,14 +353,14 @@ func TestDeleteAndUndelete(t *testing.T) {
 func TestCompareOpensOnlyWhatDiffers(t *testing.T) {
 	ctx := context.Background()
 	b := open(t)
-	d := b.create("x", "id")
+	d := b.Create("x", "id")
 	for i := range 20 {
-		b.json(d, "append", fmt.Sprintf(`[{"id":%d,"v":0},{"id":%d,"v":0}]`, 2*i, 2*i+1))
+		b.JSON(d, "append", fmt.Sprintf(`[{"id":%d,"v":0},{"id":%d,"v":0}]`, 2*i, 2*i+1))
 	}
-	from := b.json(d, "delete", `[{"id":5}]`) // displaced in both states: it cancels too
-	b.json(d, "upsert", `[{"id":3,"v":1},{"id":100,"v":1}]`)
-	b.json(d, "delete", `[{"id":9}]`)
-	to := b.json(d, "append", `[{"id":101,"v":1}]`)
+	from := b.JSON(d, "delete", `[{"id":5}]`) // displaced in both states: it cancels too
+	b.JSON(d, "upsert", `[{"id":3,"v":1},{"id":100,"v":1}]`)
+	b.JSON(d, "delete", `[{"id":9}]`)
+	to := b.JSON(d, "append", `[{"id":101,"v":1}]`)
 	a, err := b.Snapshot(ctx, d, fmt.Sprint(from.ID))
 	if err != nil {
 		t.Fatal(err)
@@ -393,7 +385,7 @@ func TestCompareOpensOnlyWhatDiffers(t *testing.T) {
 	}
 	for _, f := range append(a.Files(), z.Files()...) {
 		if !kept[f.ID] {
-			if err := os.Remove(filepath.Join(b.dir, "objects", f.Key)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			if err := os.Remove(filepath.Join(b.Dir, "objects", f.Key)); err != nil && !errors.Is(err, os.ErrNotExist) {
 				t.Fatal(err)
 			}
 		}
@@ -417,11 +409,11 @@ func TestCompareOpensOnlyWhatDiffers(t *testing.T) {
 func TestSmallWorkOpensLittle(t *testing.T) {
 	ctx := context.Background()
 	b := open(t)
-	d := b.create("x", "id")
+	d := b.Create("x", "id")
 	for i := range 10 {
-		b.json(d, "append", fmt.Sprintf(`[{"id":%d},{"id":%d}]`, 10*i, 10*i+9))
+		b.JSON(d, "append", fmt.Sprintf(`[{"id":%d},{"id":%d}]`, 10*i, 10*i+9))
 	}
-	last := b.json(d, "append", `[{"id":1000}]`)
+	last := b.JSON(d, "append", `[{"id":1000}]`)
 	snap, err := b.Snapshot(ctx, d, "head")
 	if err != nil {
 		t.Fatal(err)
@@ -434,18 +426,18 @@ func TestSmallWorkOpensLittle(t *testing.T) {
 			}
 		}
 	}
-	b.json(d, "upsert", `[{"id":39,"v":"changed"},{"id":35,"v":"new"}]`)
-	if _, err := b.try(d, "upsert", intake.JSON, `[{"id":50}]`); err == nil {
+	b.JSON(d, "upsert", `[{"id":39,"v":"changed"},{"id":35,"v":"new"}]`)
+	if _, err := b.Try(d, "upsert", intake.JSON, `[{"id":50}]`); err == nil {
 		t.Error("a file that is away was not missed: this test proves nothing")
 	}
 	up, err := b.Commits(ctx, d, 1<<62, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.rollback(d, up[0].ID, storage.Stack); err != nil {
+	if _, err := b.TryRollback(d, up[0].ID, storage.Stack); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.rollback(d, last.ID, storage.Stack); err != nil {
+	if _, err := b.TryRollback(d, last.ID, storage.Stack); err != nil {
 		t.Fatal(err)
 	}
 	for i, path := range paths {
@@ -455,15 +447,15 @@ func TestSmallWorkOpensLittle(t *testing.T) {
 			}
 		}
 	}
-	b.sound()
+	b.Sound()
 }
 
 func TestAStateIsNamedAgainByForceOnlyOrAfterAVersionIsRolledBack(t *testing.T) {
 	ctx := context.Background()
 	b := open(t)
-	d := b.create("x", "id")
+	d := b.Create("x", "id")
 	for _, v := range []string{"1", "2"} {
-		b.json(d, "upsert", `[{"id":1,"v":`+v+`}]`)
+		b.JSON(d, "upsert", `[{"id":1,"v":`+v+`}]`)
 		if _, err := b.Increment(ctx, d, storage.NewVersion{Part: "patch"}, storage.Request{}); err != nil {
 			t.Fatal(err)
 		}
@@ -486,7 +478,7 @@ func TestAStateIsNamedAgainByForceOnlyOrAfterAVersionIsRolledBack(t *testing.T) 
 func TestVersions(t *testing.T) {
 	ctx := context.Background()
 	b := open(t)
-	d := b.create("x")
+	d := b.Create("x")
 	up := func(part, want string) {
 		t.Helper()
 		v, err := b.Increment(ctx, d, storage.NewVersion{Part: part, Force: true}, storage.Request{})
@@ -503,7 +495,7 @@ func TestVersions(t *testing.T) {
 	if err != nil || storage.VersionNumber(list[9]) != "1.0.9" || storage.VersionNumber(list[10]) != "1.0.10" {
 		t.Errorf("%v %v", list, err)
 	}
-	b.json(d, "append", `[{"v":1}]`)
+	b.JSON(d, "append", `[{"v":1}]`)
 	up("major", "2.0.0")
 	if _, err := b.RollbackVersion(ctx, d, "1.0.9", storage.Request{}); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 func number(n int64) *int64 { return &n }
@@ -203,7 +204,7 @@ func TestUsageIsTheSumOfTheFiles(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	withCatalog(t, dir, nil)
+	storagetest.WithCatalog(t, dir, nil)
 	if s, err = storage.Open(ctx, dir, storage.Options{Threads: 1}); err != nil {
 		t.Fatal(err)
 	}

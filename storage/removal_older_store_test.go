@@ -6,6 +6,7 @@ import (
 
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // Records are erased from a store of an older program too, whose forks have copies of what they inherited, and vacuum
@@ -16,30 +17,30 @@ func TestAnOlderStoreLosesRows(t *testing.T) {
 		for _, lost := range []bool{false, true} {
 			dir, _ := unpackStore(t, name)
 			if lost {
-				withCatalog(t, dir, nil)
+				storagetest.WithCatalog(t, dir, nil)
 			}
 			b := reopen(t, dir, storage.Options{})
 			list, err := b.Datasets(t.Context(), catalog.DatasetFilter{Limit: 100})
-			must(t, err)
+			storagetest.Must(t, err)
 			for _, s := range list {
 				d := s.Dataset.ID
 				if len(s.Schema.Key) == 0 || s.Schema.KeyColumns()[0].Name != "id" {
 					continue
 				}
-				b.erase(d, "1", "70")
-				for _, row := range b.rows(d, "head", false) {
+				b.EraseKeys(d, "1", "70")
+				for _, row := range b.Rows(d, "head", false) {
 					if strings.HasPrefix(row, `{"id":1,`) || strings.HasPrefix(row, `{"id":70,`) {
 						t.Errorf("%s has %s", s.Properties.Name, row)
 					}
 				}
-				b.sound()
+				b.Sound()
 			}
 			for _, s := range list {
-				b.keeps(s.Dataset.ID, 2)
-				b.vacuum(s.Dataset.ID)
+				b.Keeps(s.Dataset.ID, 2)
+				b.VacuumAll(s.Dataset.ID)
 			}
-			b.sound()
-			b.reopened(t, !lost)
+			b.Sound()
+			b.Reopened(t, !lost)
 		}
 	}
 }

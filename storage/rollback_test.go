@@ -11,6 +11,7 @@ import (
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 func blockers(t *testing.T, b *bench, dataset string, commit int64, p storage.Policy) string {
@@ -40,32 +41,32 @@ func wantRefusal(t *testing.T, err error, code string) {
 // Seed 003's example, when nobody moves: undoing 2017 only takes the new employees of 2017.
 func TestEmployeesWhoStay(t *testing.T) {
 	b := open(t)
-	d := b.create("employees", "id")
-	a := b.json(d, "overwrite", `[{"id":1,"address":"A"},{"id":2,"address":"B"}]`)
-	bb := b.json(d, "overwrite", `[{"id":1,"address":"A"},{"id":2,"address":"B"},{"id":3,"address":"C"}]`)
-	c := b.json(d, "overwrite", `[{"id":1,"address":"A"},{"id":3,"address":"C"},{"id":4,"address":"D"}]`)
-	dd := b.json(d, "overwrite", `[{"id":1,"address":"A"},{"id":4,"address":"D"},{"id":5,"address":"E"}]`)
+	d := b.Create("employees", "id")
+	a := b.JSON(d, "overwrite", `[{"id":1,"address":"A"},{"id":2,"address":"B"}]`)
+	bb := b.JSON(d, "overwrite", `[{"id":1,"address":"A"},{"id":2,"address":"B"},{"id":3,"address":"C"}]`)
+	c := b.JSON(d, "overwrite", `[{"id":1,"address":"A"},{"id":3,"address":"C"},{"id":4,"address":"D"}]`)
+	dd := b.JSON(d, "overwrite", `[{"id":1,"address":"A"},{"id":4,"address":"D"},{"id":5,"address":"E"}]`)
 	for _, k := range []catalog.Commit{bb, c, dd} {
-		if counts := counts(k); !strings.HasPrefix(counts, "+1 -0 ~0") {
+		if counts := storagetest.Counts(k); !strings.HasPrefix(counts, "+1 -0 ~0") {
 			t.Errorf("commit %d: %s", k.ID, counts)
 		}
 	}
 	if got := blockers(t, b, d, c.ID, storage.Stack); got != strconv.FormatInt(dd.ID, 10)+":0" {
 		t.Errorf("stack: %s blocks", got)
 	}
-	_, err := b.rollback(d, c.ID, storage.Stack)
+	_, err := b.TryRollback(d, c.ID, storage.Stack)
 	wantRefusal(t, err, "rollback_blocked")
 	if got := blockers(t, b, d, c.ID, storage.Records); got != "" {
 		t.Errorf("records: %s blocks", got)
 	}
-	r, err := b.rollback(d, c.ID, storage.Records)
+	r, err := b.TryRollback(d, c.ID, storage.Records)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if counts(r) != "+0 -1 ~0 =4" || r.ParentCommitID != c.ID || r.Mode != catalog.Rollback {
-		t.Errorf("%s, of %d, %s", counts(r), r.ParentCommitID, r.Mode)
+	if storagetest.Counts(r) != "+0 -1 ~0 =4" || r.ParentCommitID != c.ID || r.Mode != catalog.Rollback {
+		t.Errorf("%s, of %d, %s", storagetest.Counts(r), r.ParentCommitID, r.Mode)
 	}
-	b.want(d, "head", `{"id":1,"address":"A"}`, `{"id":2,"address":"B"}`, `{"id":3,"address":"C"}`,
+	b.Want(d, "head", `{"id":1,"address":"A"}`, `{"id":2,"address":"B"}`, `{"id":3,"address":"C"}`,
 		`{"id":5,"address":"E"}`)
 	if undone, err := b.CommitByID(context.Background(), d, c.ID); err != nil || undone.RollbackCommitID != r.ID {
 		t.Errorf("the undone commit says %d, %v", undone.RollbackCommitID, err)
@@ -76,29 +77,29 @@ func TestEmployeesWhoStay(t *testing.T) {
 // Seed 003's example, when people move: 2017 can't be undone before 2018; then it goes back to 2016.
 func TestEmployeesWhoMove(t *testing.T) {
 	b := open(t)
-	d := b.create("employees", "id")
-	b.json(d, "overwrite", `[{"id":1,"address":"A1"},{"id":2,"address":"B1"}]`)
-	b.json(d, "overwrite", `[{"id":1,"address":"A2"},{"id":2,"address":"B1"},{"id":3,"address":"C1"}]`)
-	c := b.json(d, "overwrite", `[{"id":1,"address":"A3"},{"id":2,"address":"B3"},{"id":4,"address":"D1"}]`)
-	dd := b.json(d, "overwrite", `[{"id":1,"address":"A4"},{"id":2,"address":"B3"},{"id":5,"address":"E1"}]`)
+	d := b.Create("employees", "id")
+	b.JSON(d, "overwrite", `[{"id":1,"address":"A1"},{"id":2,"address":"B1"}]`)
+	b.JSON(d, "overwrite", `[{"id":1,"address":"A2"},{"id":2,"address":"B1"},{"id":3,"address":"C1"}]`)
+	c := b.JSON(d, "overwrite", `[{"id":1,"address":"A3"},{"id":2,"address":"B3"},{"id":4,"address":"D1"}]`)
+	dd := b.JSON(d, "overwrite", `[{"id":1,"address":"A4"},{"id":2,"address":"B3"},{"id":5,"address":"E1"}]`)
 	for _, p := range []storage.Policy{storage.Stack, storage.Records} {
 		if got := blockers(t, b, d, c.ID, p); got != strconv.FormatInt(dd.ID, 10)+":1" {
 			t.Errorf("%s: %s blocks", p, got)
 		}
-		before := b.rows(d, "head", true)
-		_, err := b.rollback(d, c.ID, p)
+		before := b.Rows(d, "head", true)
+		_, err := b.TryRollback(d, c.ID, p)
 		wantRefusal(t, err, "rollback_blocked")
-		if after := b.rows(d, "head", true); strings.Join(before, "") != strings.Join(after, "") {
+		if after := b.Rows(d, "head", true); strings.Join(before, "") != strings.Join(after, "") {
 			t.Error("a refused rollback changed the records")
 		}
 	}
-	if _, err := b.rollback(d, dd.ID, storage.Stack); err != nil {
+	if _, err := b.TryRollback(d, dd.ID, storage.Stack); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.rollback(d, c.ID, storage.Stack); err != nil {
+	if _, err := b.TryRollback(d, c.ID, storage.Stack); err != nil {
 		t.Fatal(err)
 	}
-	b.want(d, "head", `{"id":1,"address":"A2"}`, `{"id":2,"address":"B1"}`, `{"id":3,"address":"C1"}`)
+	b.Want(d, "head", `{"id":1,"address":"A2"}`, `{"id":2,"address":"B1"}`, `{"id":3,"address":"C1"}`)
 }
 
 // Undoing a commit that nothing followed leaves rows, tags, schema and counts as they were; undoing that redoes it.
@@ -112,25 +113,25 @@ func TestRollbackIsTheIdentity(t *testing.T) {
 	} {
 		t.Run(string(mode), func(t *testing.T) {
 			b := open(t)
-			d := b.create("x", "id")
-			b.json(d, "append", start)
+			d := b.Create("x", "id")
+			b.JSON(d, "append", start)
 			before := stateOf(b, d)
-			c := b.json(d, mode, body)
+			c := b.JSON(d, mode, body)
 			after := stateOf(b, d)
-			r, err := b.rollback(d, c.ID, storage.Stack)
+			r, err := b.TryRollback(d, c.ID, storage.Stack)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if got := stateOf(b, d); got != before {
 				t.Errorf("undone\n got %s\nwant %s", got, before)
 			}
-			if _, err := b.rollback(d, r.ID, storage.Stack); err != nil {
+			if _, err := b.TryRollback(d, r.ID, storage.Stack); err != nil {
 				t.Fatal(err)
 			}
 			if got := stateOf(b, d); got != after {
 				t.Errorf("redone\n got %s\nwant %s", got, after)
 			}
-			b.sound()
+			b.Sound()
 		})
 	}
 }
@@ -156,46 +157,46 @@ func stateOf(b *bench, d string) string {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return strings.Join(b.rows(d, "head", true), "\n") + toJSON(snap.Schema.Columns) + toJSON(q) + toJSON(k) +
-		toJSON(snap.Properties)
+	return strings.Join(b.Rows(d, "head", true), "\n") + storagetest.ToJSON(snap.Schema.Columns) + storagetest.ToJSON(q) + storagetest.ToJSON(k) +
+		storagetest.ToJSON(snap.Properties)
 }
 
 // No order of deletes, appends and rollbacks leaves a key twice (design, section 4).
 func TestNoKeyComesBackTwice(t *testing.T) {
 	for _, p := range []storage.Policy{storage.Stack, storage.Records} {
 		b := open(t)
-		d := b.create("x", "id")
-		b.json(d, "append", `[{"id":1,"v":"first"}]`)
-		gone := b.json(d, "delete", `[{"id":1}]`)
-		again := b.json(d, "append", `[{"id":1,"v":"second"}]`)
+		d := b.Create("x", "id")
+		b.JSON(d, "append", `[{"id":1,"v":"first"}]`)
+		gone := b.JSON(d, "delete", `[{"id":1}]`)
+		again := b.JSON(d, "append", `[{"id":1,"v":"second"}]`)
 		if got := blockers(t, b, d, gone.ID, p); got != strconv.FormatInt(again.ID, 10)+":1" {
 			t.Errorf("%s: %q blocks", p, got)
 		}
-		_, err := b.rollback(d, gone.ID, p)
+		_, err := b.TryRollback(d, gone.ID, p)
 		wantRefusal(t, err, "rollback_blocked")
-		b.want(d, "head", `{"id":1,"v":"second"}`)
+		b.Want(d, "head", `{"id":1,"v":"second"}`)
 	}
 }
 
 func TestARolledBackCommitCantBeRolledBackAgain(t *testing.T) {
 	b := open(t)
-	d := b.create("x")
-	c := b.json(d, "append", `[{"v":1}]`)
-	if _, err := b.rollback(d, c.ID, storage.Stack); err != nil {
+	d := b.Create("x")
+	c := b.JSON(d, "append", `[{"v":1}]`)
+	if _, err := b.TryRollback(d, c.ID, storage.Stack); err != nil {
 		t.Fatal(err)
 	}
-	_, err := b.rollback(d, c.ID, storage.Stack)
+	_, err := b.TryRollback(d, c.ID, storage.Stack)
 	wantRefusal(t, err, "already_rolled_back")
-	_, err = b.rollback(d, 999, storage.Stack)
+	_, err = b.TryRollback(d, 999, storage.Stack)
 	wantRefusal(t, err, "commit_not_found")
-	_, err = b.rollback(d, c.ID, "queue")
+	_, err = b.TryRollback(d, c.ID, "queue")
 	wantRefusal(t, err, "unknown_policy")
 }
 
 func TestEditsRollBackByField(t *testing.T) {
 	ctx := context.Background()
 	b := open(t)
-	d := b.create("x", "id")
+	d := b.Create("x", "id")
 	text := func(s string) *string { return &s }
 	edit := func(e storage.Edit) catalog.Commit {
 		t.Helper()
@@ -208,7 +209,7 @@ func TestEditsRollBackByField(t *testing.T) {
 	named := edit(storage.Edit{Name: text("y"), Metadata: map[string]any{"k": 1.0}})
 	described := edit(storage.Edit{Description: text("about")})
 	more := edit(storage.Edit{Metadata: map[string]any{"k": nil, "l": "2"}})
-	b.json(d, "append", `[{"id":1}]`)
+	b.JSON(d, "append", `[{"id":1}]`)
 	if got := blockers(t, b, d, named.ID, storage.Stack); got != strconv.FormatInt(more.ID, 10)+":0" {
 		t.Errorf("%q blocks the undoing of the first metadata", got)
 	}
@@ -216,7 +217,7 @@ func TestEditsRollBackByField(t *testing.T) {
 		t.Errorf("%q blocks the undoing of the description", got)
 	}
 	for _, c := range []catalog.Commit{described, more, named} {
-		if _, err := b.rollback(d, c.ID, storage.Stack); err != nil {
+		if _, err := b.TryRollback(d, c.ID, storage.Stack); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -228,64 +229,64 @@ func TestEditsRollBackByField(t *testing.T) {
 	if _, err := b.FindDataset(ctx, 1, "x"); err != nil {
 		t.Error(err)
 	}
-	b.sound()
+	b.Sound()
 }
 
 // A restore is another thing than a rollback: it goes back to a whole state, as one commit, which a rollback undoes.
 func TestRestore(t *testing.T) {
 	ctx := context.Background()
 	b := open(t)
-	d := b.create("x", "id")
-	b.json(d, "append", `[{"id":1,"v":"a"},{"id":2,"v":"b"}]`)
-	if _, err := b.Increment(ctx, d, forced("major", "first"), storage.Request{}); err != nil {
+	d := b.Create("x", "id")
+	b.JSON(d, "append", `[{"id":1,"v":"a"},{"id":2,"v":"b"}]`)
+	if _, err := b.Increment(ctx, d, storagetest.Forced("major", "first"), storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
 	old := stateOf(b, d)
-	b.json(d, "upsert", `[{"id":1,"v":"A"},{"id":3,"w":1}]`)
-	b.json(d, "delete", `[{"id":2}]`)
-	b.json(d, "append", `[{"id":2,"v":"again"}]`)
+	b.JSON(d, "upsert", `[{"id":1,"v":"A"},{"id":3,"w":1}]`)
+	b.JSON(d, "delete", `[{"id":2}]`)
+	b.JSON(d, "append", `[{"id":2,"v":"again"}]`)
 	now := stateOf(b, d)
 	c, err := b.Restore(ctx, d, "1.0.0", storage.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if counts(c) != "+0 -1 ~2 =2" || c.Mode != catalog.Restore {
-		t.Errorf("%s %s", c.Mode, counts(c))
+	if storagetest.Counts(c) != "+0 -1 ~2 =2" || c.Mode != catalog.Restore {
+		t.Errorf("%s %s", c.Mode, storagetest.Counts(c))
 	}
 	if got := stateOf(b, d); got != old {
 		t.Errorf("restored\n got %s\nwant %s", got, old)
 	}
-	if _, err := b.rollback(d, c.ID, storage.Stack); err != nil {
+	if _, err := b.TryRollback(d, c.ID, storage.Stack); err != nil {
 		t.Fatal(err)
 	}
 	if got := stateOf(b, d); got != now {
 		t.Errorf("undone\n got %s\nwant %s", got, now)
 	}
-	b.sound()
+	b.Sound()
 }
 
 // delta-rs #4613: a restore that silently does nothing where deleted rows are involved.
 func TestRestoreBringsDeletedRowsBack(t *testing.T) {
 	b := open(t)
-	d := b.create("x", "id")
-	c := b.json(d, "append", `[{"id":1},{"id":2},{"id":3}]`)
-	b.json(d, "delete", `[{"id":1}]`)
-	b.json(d, "delete", `[{"id":2}]`)
+	d := b.Create("x", "id")
+	c := b.JSON(d, "append", `[{"id":1},{"id":2},{"id":3}]`)
+	b.JSON(d, "delete", `[{"id":1}]`)
+	b.JSON(d, "delete", `[{"id":2}]`)
 	if _, err := b.Restore(context.Background(), d, strconv.FormatInt(c.ID, 10), storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
-	b.want(d, "head", `{"id":1}`, `{"id":2}`, `{"id":3}`)
+	b.Want(d, "head", `{"id":1}`, `{"id":2}`, `{"id":3}`)
 }
 
 func TestADamagedTargetIsRefused(t *testing.T) {
 	ctx := context.Background()
 	b := open(t)
-	d := b.create("x", "id")
-	b.json(d, "append", `[{"id":1}]`)
+	d := b.Create("x", "id")
+	b.JSON(d, "append", `[{"id":1}]`)
 	if _, err := b.Increment(ctx, d, storage.NewVersion{Part: "major", Force: true}, storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
-	b.json(d, "append", `[{"id":2}]`)
+	b.JSON(d, "append", `[{"id":2}]`)
 	snap, err := b.Snapshot(ctx, d, "1.0.0")
 	if err != nil {
 		t.Fatal(err)
@@ -317,9 +318,9 @@ func TestADamagedTargetIsRefused(t *testing.T) {
 	if err := os.WriteFile(path, whole, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	b.want(d, "head", `{"id":1}`, `{"id":2}`)
+	b.Want(d, "head", `{"id":1}`, `{"id":2}`)
 	if _, err := b.RollbackVersion(ctx, d, "1.0.0", storage.Request{}); err != nil {
 		t.Fatal(err)
 	}
-	b.sound()
+	b.Sound()
 }

@@ -27,13 +27,13 @@ func TestScoresAreSharesByTheLiveRecords(t *testing.T) {
 	} {
 		t.Run(of.name, func(t *testing.T) {
 			b := open(t)
-			d := b.create("items", "id")
+			d := b.Create("items", "id")
 			q := "q"
 			if _, err := b.EditDataset(context.Background(), d, storage.Edit{QualityColumn: &q}, storage.Request{}); err != nil {
 				t.Fatal(err)
 			}
-			b.json(d, catalog.Append, of.records)
-			b.json(d, of.mode, of.then)
+			b.JSON(d, catalog.Append, of.records)
+			b.JSON(d, of.mode, of.then)
 			measured, read := b.quality(d)
 			if measured.IsShare != of.share || measured != read {
 				t.Errorf("measured %+v, read %+v; want a share: %v", measured, read, of.share)
@@ -81,47 +81,47 @@ func unmeasured(files []*catalog.File) (out []*catalog.File) {
 func TestFiguresOfRecordsThatWereDisplacedWhileTheirColumnWasGone(t *testing.T) {
 	b := open(t)
 	ctx := context.Background()
-	d := b.create("items", "id")
-	b.json(d, catalog.Append, `[{"id":1,"quality_score":1,"category":"a"},{"id":2,"quality_score":100,"category":"b"},
+	d := b.Create("items", "id")
+	b.JSON(d, catalog.Append, `[{"id":1,"quality_score":1,"category":"a"},{"id":2,"quality_score":100,"category":"b"},
 		{"id":3,"quality_score":3,"category":"a"}]`)
 	var drops []catalog.Commit
 	for _, name := range []string{"category", "quality_score"} {
-		drop, err := b.DropVariable(ctx, d, b.id(d, name), storage.Request{})
-		b.must(err)
+		drop, err := b.DropVariable(ctx, d, b.ColumnID(d, name), storage.Request{})
+		b.Must(err)
 		drops = append(drops, drop)
 	}
-	b.json(d, catalog.Delete, `[{"id":2}]`)
+	b.JSON(d, catalog.Delete, `[{"id":2}]`)
 	for _, drop := range drops {
-		_, err := b.rollback(d, drop.ID, storage.Records)
-		b.must(err)
+		_, err := b.TryRollback(d, drop.ID, storage.Records)
+		b.Must(err)
 	}
 	s, err := b.Snapshot(ctx, d, "head")
-	b.must(err)
+	b.Must(err)
 	conn, err := b.Conn(ctx)
-	b.must(err)
+	b.Must(err)
 	defer conn.Close()
 	quality, _, err := s.Quality(ctx, conn)
-	b.must(err)
+	b.Must(err)
 	categories, _, err := s.Categories(ctx, conn)
-	b.must(err)
+	b.Must(err)
 	each, err := s.CategoryQuality(ctx, conn)
-	b.must(err)
+	b.Must(err)
 	if quality.Average != 2 || !maps.Equal(categories, map[string]int64{"a": 2}) ||
 		!maps.Equal(each, map[string]float64{"a": 2}) {
 		t.Errorf("the average is %v, the categories are %v and their averages %v", quality.Average, categories, each)
 	}
 	// The record that the difference has on the side before has its values too: the rollback file has none of them.
 	first, err := b.Snapshot(ctx, d, "1")
-	b.must(err)
+	b.Must(err)
 	difference := snapshot.Diff(first, s)
 	if files := difference.Files(); len(files) != 2 || difference.Empty() {
 		t.Errorf("the difference is of %d files", len(files))
 	}
 	listing, err := difference.List(snapshot.Selection{})
-	b.must(err)
-	b.must(listing.Prepare(ctx, conn))
+	b.Must(err)
+	b.Must(listing.Prepare(ctx, conn))
 	rows := 0
-	b.must(conn.Rows(ctx, "SELECT _change, before::VARCHAR FROM ("+listing.SQL+")", func(scan duck.Scan) error {
+	b.Must(conn.Rows(ctx, "SELECT _change, before::VARCHAR FROM ("+listing.SQL+")", func(scan duck.Scan) error {
 		var change, before string
 		err := scan(&change, &before)
 		if rows++; change != snapshot.Removed || before != "{'id': 2, 'category': b, 'quality_score': 100}" {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // someOf is record id as JSON, with some of its n columns, each value that of its column plus shift.
@@ -58,8 +59,8 @@ func TestWideRecordsAreChangedInSlices(t *testing.T) {
 	const n, all = 1000, 1000 * 999 / 2 // columns, and the sum of what they hold at first
 	every, even := func(int) bool { return true }, func(i int) bool { return i%2 == 0 }
 	b := open(t)
-	d := b.create("wide", "id")
-	first := b.json(d, "append", "["+someOf(1, n, 0, every)+","+someOf(2, n, 0, every)+","+someOf(3, n, 0, every)+"]")
+	d := b.Create("wide", "id")
+	first := b.JSON(d, "append", "["+someOf(1, n, 0, every)+","+someOf(2, n, 0, every)+","+someOf(3, n, 0, every)+"]")
 	want := func(dataset, sums string) {
 		t.Helper()
 		if got := b.sums(dataset, "head", n); got != sums {
@@ -73,38 +74,38 @@ func TestWideRecordsAreChangedInSlices(t *testing.T) {
 		}
 		return strings.Join(out, ", ")
 	}
-	f := b.fork(d, "fork", "head")
+	f := b.MakeFork(d, "fork", "head")
 
-	c := b.json(d, "upsert", "["+someOf(1, n, 1, even)+","+someOf(3, n, 0, every)+","+someOf(4, n, 2, every)+"]")
-	if got := counts(c); got != "+1 -0 ~1 =4" {
+	c := b.JSON(d, "upsert", "["+someOf(1, n, 1, even)+","+someOf(3, n, 0, every)+","+someOf(4, n, 2, every)+"]")
+	if got := storagetest.Counts(c); got != "+1 -0 ~1 =4" {
 		t.Errorf("the upsert did %s", got)
 	}
 	want(d, sums(n/2, 0, 0, 2*n))
 
 	last := fmt.Sprintf(`[{"id":2,"c%d":0}]`, n-1) // differs in the last slice alone
-	c = b.json(d, "upsert", last)
+	c = b.JSON(d, "upsert", last)
 	want(d, sums(n/2, 1-n, 0, 2*n))
-	if _, err := b.rollback(d, c.ID, storage.Records); err != nil {
+	if _, err := b.TryRollback(d, c.ID, storage.Records); err != nil {
 		t.Fatal(err)
 	}
 	want(d, sums(n/2, 0, 0, 2*n))
 
-	if c := b.json(d, "overwrite", "["+someOf(2, n, 0, every)+","+someOf(3, n, 3, every)+"]"); counts(c) != "+0 -0 ~1 =4" {
-		t.Errorf("the overwrite did %s", counts(c))
+	if c := b.JSON(d, "overwrite", "["+someOf(2, n, 0, every)+","+someOf(3, n, 3, every)+"]"); storagetest.Counts(c) != "+0 -0 ~1 =4" {
+		t.Errorf("the overwrite did %s", storagetest.Counts(c))
 	}
-	b.json(d, "delete", `[{"id":4}]`)
+	b.JSON(d, "delete", `[{"id":4}]`)
 	want(d, sums(n/2, 0, 3*n))
 
 	// What the target changed and changed back is as the action found it, but for its place: the records are compared.
-	b.json(f, "upsert", "["+someOf(1, n, 7, every)+","+someOf(2, n, 0, every)+"]")
-	b.json(f, "upsert", last)
-	b.json(f, "delete", `[{"id":2}]`)
-	b.json(f, "upsert", `[{"id":1,"c0":0}]`)
-	b.json(f, "upsert", `[{"id":1,"c0":7}]`)
-	g := b.fork(f, "target", fmt.Sprint(first.ID))
-	b.json(g, "upsert", `[{"id":1,"c999":0}]`)
-	b.json(g, "upsert", `[{"id":1,"c999":999}]`)
-	b.merge(f, g)
+	b.JSON(f, "upsert", "["+someOf(1, n, 7, every)+","+someOf(2, n, 0, every)+"]")
+	b.JSON(f, "upsert", last)
+	b.JSON(f, "delete", `[{"id":2}]`)
+	b.JSON(f, "upsert", `[{"id":1,"c0":0}]`)
+	b.JSON(f, "upsert", `[{"id":1,"c0":7}]`)
+	g := b.MakeFork(f, "target", fmt.Sprint(first.ID))
+	b.JSON(g, "upsert", `[{"id":1,"c999":0}]`)
+	b.JSON(g, "upsert", `[{"id":1,"c999":999}]`)
+	b.MakeMerge(f, g)
 	want(g, fmt.Sprintf("1: %d, 3: %d", all+7*n, all))
 
 	// A conflict shows whole records.
@@ -120,16 +121,16 @@ func TestWideRecordsAreChangedInSlices(t *testing.T) {
 	}
 
 	now := b.sums(d, "head", n)
-	c = b.json(d, "replace", "["+someOf(2, n, 0, every)+","+someOf(3, n, 5, every)+","+someOf(5, n, 6, every)+"]")
-	if got := counts(c); got != "+1 -1 ~1 =3" {
+	c = b.JSON(d, "replace", "["+someOf(2, n, 0, every)+","+someOf(3, n, 5, every)+","+someOf(5, n, 6, every)+"]")
+	if got := storagetest.Counts(c); got != "+1 -1 ~1 =3" {
 		t.Errorf("the replace did %s", got)
 	}
 	want(d, fmt.Sprintf("2: %d, 3: %d, 5: %d", all, all+5*n, all+6*n))
-	if _, err := b.rollback(d, c.ID, storage.Records); err != nil {
+	if _, err := b.TryRollback(d, c.ID, storage.Records); err != nil {
 		t.Fatal(err)
 	}
 	want(d, now)
-	b.sound()
+	b.Sound()
 }
 
 // Wide records that are looked up are found in a compacted file as in the files that it stands for.
@@ -139,13 +140,13 @@ func TestWideRecordsInACompactedFileAreChanged(t *testing.T) {
 	record := func(id, shift int) string { // with a struct, which only a statement compares
 		return `{"x":{"a":1},` + someOf(id, n, shift, func(int) bool { return true })[1:]
 	}
-	b := reopen(t, t.TempDir(), eager)
-	d := b.create("wide", "id")
+	b := reopen(t, t.TempDir(), storagetest.Eager)
+	d := b.Create("wide", "id")
 	for id := 1; id <= 6; id++ {
-		b.json(d, "append", "["+record(id, 0)+"]")
+		b.JSON(d, "append", "["+record(id, 0)+"]")
 	}
-	b.json(d, "overwrite", "["+record(2, 1)+"]")
-	b.compact(d)
+	b.JSON(d, "overwrite", "["+record(2, 1)+"]")
+	b.CompactAll(d)
 	snap, err := b.Snapshot(context.Background(), d, "head")
 	if err != nil {
 		t.Fatal(err)
@@ -154,14 +155,14 @@ func TestWideRecordsInACompactedFileAreChanged(t *testing.T) {
 	if len(parts) == 0 || parts[0].Compacted == nil {
 		t.Fatal("no file was compacted")
 	}
-	b.json(d, "overwrite", "["+record(1, 2)+","+record(2, 3)+","+record(6, 4)+"]")
+	b.JSON(d, "overwrite", "["+record(1, 2)+","+record(2, 3)+","+record(6, 4)+"]")
 	want := fmt.Sprintf("1: %d, 2: %d, 3: %d, 4: %d, 5: %d, 6: %d", all+2*n, all+3*n, all, all, all, all+4*n)
 	if got := b.sums(d, "head", n); got != want {
 		t.Errorf("the records are %s, not %s", got, want)
 	}
-	b.json(d, "delete", `[{"id":3},{"id":4},{"id":5}]`)
+	b.JSON(d, "delete", `[{"id":3},{"id":4},{"id":5}]`)
 	if got, want := b.sums(d, "head", n), fmt.Sprintf("1: %d, 2: %d, 6: %d", all+2*n, all+3*n, all+4*n); got != want {
 		t.Errorf("the records are %s, not %s", got, want)
 	}
-	b.sound()
+	b.Sound()
 }

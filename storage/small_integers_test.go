@@ -8,6 +8,7 @@ import (
 
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // Whole numbers of JSON become those of smaller types in memory where they fit. It makes no difference: a large upload,
@@ -24,9 +25,9 @@ func TestIntegersOfSmallTypes(t *testing.T) {
 	} {
 		var left []string
 		for _, padding := range []int{0, 100_000} {
-			d := b.create(fmt.Sprint(name, padding), "k")
-			_, err := b.generated(d, catalog.Append, "SELECT 0 AS k, CAST(1 AS "+name+") AS i, [CAST(2 AS "+name+")] AS l")
-			b.must(err)
+			d := b.Create(fmt.Sprint(name, padding), "k")
+			_, err := b.Generated(d, catalog.Append, "SELECT 0 AS k, CAST(1 AS "+name+") AS i, [CAST(2 AS "+name+")] AS l")
+			b.Must(err)
 			for k, c := range []struct {
 				mode  catalog.Mode
 				value string
@@ -35,17 +36,17 @@ func TestIntegersOfSmallTypes(t *testing.T) {
 				{catalog.Upsert, bounds[1]}, {catalog.Upsert, "7"}, {catalog.Upsert, bounds[2]},
 			} {
 				body := fmt.Sprintf(`[{"k":%d,"i":%s,"l":[%s]}%s]`, 1+k%3, c.value, c.value, strings.Repeat(" ", padding))
-				commit, err := b.try(d, c.mode, intake.JSON, body)
-				left = append(left, fmt.Sprint(c, " ", counts(commit), " ", err))
+				commit, err := b.Try(d, c.mode, intake.JSON, body)
+				left = append(left, fmt.Sprint(c, " ", storagetest.Counts(commit), " ", err))
 			}
 			state, err := b.State(context.Background(), d, "head")
-			b.must(err)
-			left = append(left, toJSON(state.Schema.Columns), strings.Join(b.rows(d, "head", false), "\n"))
+			b.Must(err)
+			left = append(left, storagetest.ToJSON(state.Schema.Columns), strings.Join(b.Rows(d, "head", false), "\n"))
 		}
 		few, many := strings.Join(left[:len(left)/2], "\n"), strings.Join(left[len(left)/2:], "\n")
 		if few != many {
 			t.Errorf("%s: few records leave\n%s\nmany\n%s", name, few, many)
 		}
 	}
-	b.sound()
+	b.Sound()
 }

@@ -105,26 +105,26 @@ func TestPlainUploadsAreKeptAsDuckDBReadsThem(t *testing.T) {
 	b := open(t)
 	modes := []catalog.Mode{catalog.Append, catalog.Upsert, catalog.Overwrite, catalog.Upsert, catalog.Append}
 	for round := range 6 {
-		plain, marked, parquet := b.create(fmt.Sprint("plain", round), "id"), b.create(fmt.Sprint("marked", round),
-			"id"), b.create(fmt.Sprint("parquet", round), "id")
+		plain, marked, parquet := b.Create(fmt.Sprint("plain", round), "id"), b.Create(fmt.Sprint("marked", round),
+			"id"), b.Create(fmt.Sprint("parquet", round), "id")
 		for step, mode := range modes {
 			first := 0
 			if mode == catalog.Append {
 				first = 1000 * (step + 1)
 			}
 			batch := plainRecord(random, first)
-			b.put(plain, mode, intake.Arrow, plainArrow(t, batch, false))
-			b.put(marked, mode, intake.Arrow, plainArrow(t, batch, true))
-			b.put(parquet, mode, intake.Parquet, parquetOf(b, batch))
-			want := b.rows(marked, "head", false)
+			b.Put(plain, mode, intake.Arrow, plainArrow(t, batch, false))
+			b.Put(marked, mode, intake.Arrow, plainArrow(t, batch, true))
+			b.Put(parquet, mode, intake.Parquet, parquetOf(b, batch))
+			want := b.Rows(marked, "head", false)
 			for _, d := range []string{plain, parquet} {
-				if got := b.rows(d, "head", false); !slices.Equal(got, want) || types(b, d) != types(b, marked) {
+				if got := b.Rows(d, "head", false); !slices.Equal(got, want) || types(b, d) != types(b, marked) {
 					t.Fatalf("%s:\n%s\n%s", mode, got, want)
 				}
 			}
 		}
 	}
-	b.sound()
+	b.Sound()
 }
 
 // A one-row upload asks a reader process little: the cost is by the question.
@@ -152,10 +152,10 @@ func TestOneRowUploadsAskLittle(t *testing.T) {
 		{"arrow", intake.Arrow, func(id int) string { return plainArrow(t, batch(int64(id)), false) }, open + few + rest},
 		{"parquet", intake.Parquet, func(id int) string { return parquetOf(b, batch(int64(id))) }, open + few + rest},
 	} {
-		d := b.create(c.name, "id")
+		d := b.Create(c.name, "id")
 		for id := range 3 {
 			before := b.ReaderRequests()
-			b.put(d, catalog.Append, c.format, c.body(id))
+			b.Put(d, catalog.Append, c.format, c.body(id))
 			if asked := b.ReaderRequests() - before; id > 0 && asked != c.most {
 				t.Errorf("%s: %d requests, not %d", c.name, asked, c.most)
 			}

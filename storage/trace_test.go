@@ -31,7 +31,7 @@ func (f followed) End(error) {
 // Whoever follows a commit sees each of its steps, small or not.
 func TestACommitIsTracedStepByStep(t *testing.T) {
 	b := open(t)
-	d := b.create("x", "id")
+	d := b.Create("x", "id")
 	for name, format := range map[string]intake.Format{"small": intake.JSON, "read by a process": intake.CSV} {
 		body, mode := `[{"id":1}]`, catalog.Append
 		if format == intake.CSV {
@@ -39,7 +39,7 @@ func TestACommitIsTracedStepByStep(t *testing.T) {
 		}
 		var steps []string
 		ctx := trace.With(context.Background(), followed{&sync.Mutex{}, "request", &steps})
-		_, err := b.Commit(ctx, d, storage.Change{Mode: mode, Upload: b.upload(format, body)})
+		_, err := b.Commit(ctx, d, storage.Change{Mode: mode, Upload: b.Upload(format, body)})
 		want := []string{"commit.stage", "commit.encode", "commit.sync", "commit.record"}
 		if err != nil || !slices.Equal(steps, want) {
 			t.Errorf("%s: %v, %v", name, steps, err)

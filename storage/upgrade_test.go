@@ -13,6 +13,7 @@ import (
 
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // goldenStores are stores of earlier versions of the program, and the versions of their catalogs.
@@ -55,8 +56,8 @@ func TestAnUpgradeKeepsTheCatalogBefore(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := reopen(t, dir, storage.Options{})
-		b.sound()
-		b.dir2()
+		b.Sound()
+		b.ClosedDir()
 		has, knows := versionOf(t, dir, "catalog.db")
 		if has != knows {
 			t.Errorf("%s: version %d of %d", name, has, knows)
@@ -72,7 +73,7 @@ func TestAnUpgradeKeepsTheCatalogBefore(t *testing.T) {
 		if err != nil || string(after) != string(before) {
 			t.Errorf("%s: %s is not what the catalog was: %v", name, kept, err)
 		}
-		reopen(t, dir, storage.Options{}).dir2()
+		reopen(t, dir, storage.Options{}).ClosedDir()
 		if got := keptIn(t, dir); len(got) != 1 {
 			t.Errorf("%s: the next start kept %v", name, got)
 		}
@@ -86,9 +87,9 @@ func TestCrashesOfAnUpgrade(t *testing.T) {
 	from, want := unpackStore(t, "store-before-store-json.tar.gz")
 	upgraded := 0
 	for step := 0; ; step++ {
-		dir := copied(t, from)
-		s := &stops{left: step, armed: true}
-		opened, err := storage.Open(context.Background(), dir, storage.Options{Threads: 2, Hook: s.hook})
+		dir := storagetest.Copied(t, from)
+		s := &storagetest.Stops{Left: step, Armed: true}
+		opened, err := storage.Open(context.Background(), dir, storage.Options{Threads: 2, Hook: s.Hook})
 		if err == nil {
 			opened.Close()
 		}
@@ -100,15 +101,15 @@ func TestCrashesOfAnUpgrade(t *testing.T) {
 			upgraded++
 		}
 		b := reopen(t, dir, storage.Options{})
-		b.sound()
+		b.Sound()
 		if got := b.ledger(); got != want {
 			t.Fatalf("step %d: got\n%s\nwant\n%s", step, got, want)
 		}
-		b.dir2()
+		b.ClosedDir()
 		if got := keptIn(t, dir); !slices.Equal(got, []string{"catalog.before-00002.db"}) {
 			t.Errorf("step %d: kept %v", step, got)
 		}
-		if !s.crashed {
+		if !s.Crashed {
 			if upgraded == step+1 || step < 5 {
 				t.Errorf("of %d steps, %d were after the upgrade", step, upgraded)
 			}
@@ -126,7 +127,7 @@ func TestAnUpgradeOntoAFullDisk(t *testing.T) {
 	}
 	refused := 0
 	for _, op := range []string{"write", "sync", "link", "rename"} {
-		dir := copied(t, from)
+		dir := storagetest.Copied(t, from)
 		full := func(did, path string) error {
 			if did == op && strings.Contains(path, "catalog") {
 				return &os.PathError{Op: did, Path: path, Err: syscall.ENOSPC}
@@ -150,7 +151,7 @@ func TestAnUpgradeOntoAFullDisk(t *testing.T) {
 		t.Errorf("%d of 4 were refused", refused)
 	}
 	// What must stay free counts as well.
-	_, err = storage.Open(context.Background(), copied(t, from), storage.Options{
+	_, err = storage.Open(context.Background(), storagetest.Copied(t, from), storage.Options{
 		Threads: 2, MinFree: 1000, Free: func(string) (int64, error) { return 999, nil },
 	})
 	if e := storage.Explain(err); e.Code != "disk_low" {
@@ -167,7 +168,7 @@ func TestTheLastCatalogsAreKept(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	reopen(t, dir, storage.Options{}).dir2()
+	reopen(t, dir, storage.Options{}).ClosedDir()
 	want := []string{"catalog.before-00004.db", "catalog.before-00005.db"}
 	if got := keptIn(t, dir); !slices.Equal(got, want) {
 		t.Errorf("kept %v", got)
@@ -178,12 +179,12 @@ func TestTheLastCatalogsAreKept(t *testing.T) {
 func TestErasingForgetsTheKeptCatalogs(t *testing.T) {
 	dir, _ := unpackStore(t, "store-before-store-json.tar.gz")
 	b := reopen(t, dir, storage.Options{})
-	d := b.create("erased from", "id")
-	b.json(d, catalog.Append, `[{"id":1},{"id":2}]`)
+	d := b.Create("erased from", "id")
+	b.JSON(d, catalog.Append, `[{"id":1},{"id":2}]`)
 	if got := keptIn(t, dir); len(got) != 1 {
 		t.Fatalf("kept %v", got)
 	}
-	b.erase(d, `1`)
+	b.EraseKeys(d, `1`)
 	if got := keptIn(t, dir); len(got) != 0 {
 		t.Errorf("still kept: %v", got)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/rowback/rowback/storage/duck"
 	"github.com/rowback/rowback/storage/intake"
 	"github.com/rowback/rowback/storage/output"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // What an upsert makes of a record, by format (design, section 3).
@@ -48,17 +49,17 @@ func TestUpsertMerges(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := open(t)
-			d := b.create("x", "id")
-			b.json(d, "append", start)
-			up := b.put(d, "upsert", c.format, c.body)
-			rows := strings.Join(b.rows(d, "head", false), "\n")
+			d := b.Create("x", "id")
+			b.JSON(d, "append", start)
+			up := b.Put(d, "upsert", c.format, c.body)
+			rows := strings.Join(b.Rows(d, "head", false), "\n")
 			if !strings.Contains("\n"+rows+"\n", "\n"+c.want+"\n") {
 				t.Errorf("got\n%s\nwant among them\n%s", rows, c.want)
 			}
-			if _, err := b.rollback(d, up.ID, storage.Stack); err != nil {
+			if _, err := b.TryRollback(d, up.ID, storage.Stack); err != nil {
 				t.Fatal(err)
 			}
-			b.sound()
+			b.Sound()
 		})
 	}
 }
@@ -67,8 +68,8 @@ func TestUpsertMerges(t *testing.T) {
 func TestUpsertMergesTypedStructs(t *testing.T) {
 	ctx := context.Background()
 	b := open(t)
-	d := b.create("x", "id")
-	b.json(d, "append", `[{"id":1,"s":{"a":1,"b":2}},{"id":2,"s":{"a":3,"b":4}}]`)
+	d := b.Create("x", "id")
+	b.JSON(d, "append", `[{"id":1,"s":{"a":1,"b":2}},{"id":2,"s":{"a":3,"b":4}}]`)
 	conn, err := b.Conn(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -87,23 +88,23 @@ func TestUpsertMergesTypedStructs(t *testing.T) {
 		Upload: intake.Upload{Format: "parquet", Path: path, Size: info.Size()}}); err != nil {
 		t.Fatal(err)
 	}
-	b.want(d, "head", `{"id":1,"s":{"a":1,"b":9}}`, `{"id":2,"s":{"a":3,"b":null}}`)
+	b.Want(d, "head", `{"id":1,"s":{"a":1,"b":9}}`, `{"id":2,"s":{"a":3,"b":null}}`)
 }
 
 // An overwrite or upsert that changes nothing rewrites nothing.
 func TestEqualRecordsAreLeftAlone(t *testing.T) {
 	b := open(t)
-	d := b.create("x", "id")
+	d := b.Create("x", "id")
 	records := `[{"id":1,"f":0.1,"s":{"a":[1,null]},"t":null},{"id":2,"f":null,"s":null,"t":"x"}]`
-	b.json(d, "append", records)
-	before := b.rows(d, "head", true)
+	b.JSON(d, "append", records)
+	before := b.Rows(d, "head", true)
 	for _, mode := range []string{"overwrite", "upsert"} {
-		c := b.put(d, "overwrite", intake.JSON, records)
-		if counts(c) != "+0 -0 ~0 =2" {
-			t.Errorf("%s: %s", mode, counts(c))
+		c := b.Put(d, "overwrite", intake.JSON, records)
+		if storagetest.Counts(c) != "+0 -0 ~0 =2" {
+			t.Errorf("%s: %s", mode, storagetest.Counts(c))
 		}
 	}
-	if after := b.rows(d, "head", true); strings.Join(after, "\n") != strings.Join(before, "\n") {
+	if after := b.Rows(d, "head", true); strings.Join(after, "\n") != strings.Join(before, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(after, "\n"), strings.Join(before, "\n"))
 	}
 }
@@ -136,7 +137,7 @@ d', '\x00\xFFz'::BLOB, DATE '2024-02-29', TIME '23:59:59.999999',
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := b.create("x", "id")
+	d := b.Create("x", "id")
 	if _, err := b.Commit(ctx, d, storage.Change{Mode: "append",
 		Upload: intake.Upload{Format: "parquet", Path: path, Size: info.Size()}}); err != nil {
 		t.Fatal(err)
@@ -152,14 +153,14 @@ d', '\x00\xFFz'::BLOB, DATE '2024-02-29', TIME '23:59:59.999999',
 				b.Scratch("out")); err != nil {
 				t.Fatal(err)
 			}
-			c, err := b.try(d, "overwrite", format, out.String())
+			c, err := b.Try(d, "overwrite", format, out.String())
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out.String())
 			}
-			if counts(c) != "+0 -0 ~0 =2" {
-				t.Errorf("%s\n%s\n%v", counts(c), out.String(), b.rows(d, "head", false))
+			if storagetest.Counts(c) != "+0 -0 ~0 =2" {
+				t.Errorf("%s\n%s\n%v", storagetest.Counts(c), out.String(), b.Rows(d, "head", false))
 			}
 		})
 	}
-	b.sound()
+	b.Sound()
 }

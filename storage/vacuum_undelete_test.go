@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // A dataset that is about to be removed for good can't be brought back meanwhile: whoever was told that it is back has
@@ -20,8 +21,8 @@ func TestADatasetIsNotBroughtBackWhileItIsRemoved(t *testing.T) {
 		}
 		return nil
 	}})
-	id, _ := b.overwritten("d", 3)
-	must(t, b.DeleteDataset(t.Context(), id, storage.Request{}))
+	id, _ := b.Overwritten("d", 3)
+	storagetest.Must(t, b.DeleteDataset(t.Context(), id, storage.Request{}))
 	asked, isBack := false, false
 	meanwhile = func() {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
@@ -29,10 +30,10 @@ func TestADatasetIsNotBroughtBackWhileItIsRemoved(t *testing.T) {
 		_, err := b.UndeleteDataset(ctx, id, storage.Request{})
 		asked, isBack = true, err == nil
 	}
-	must(t, b.Vacuums.RunAll(t.Context()))
+	storagetest.Must(t, b.Vacuums.RunAll(t.Context()))
 	_, err := b.Snapshot(t.Context(), id, "head")
 	if code := storage.Explain(err).Code; !asked || isBack || code != "dataset_vacuumed" {
 		t.Errorf("asked: %v; it was brought back: %v; then reading it: %v", asked, isBack, err)
 	}
-	b.sound()
+	b.Sound()
 }

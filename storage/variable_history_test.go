@@ -9,6 +9,7 @@ import (
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // variableHistory is a dataset that random commits change, of records and of variables, with all that was read after
@@ -26,7 +27,7 @@ type variableHistory struct {
 // step tries one random commit.
 func (h *variableHistory) step() (catalog.Commit, error) {
 	ctx, none := context.Background(), storage.Request{}
-	columns := h.schemaAt(h.dataset, "head").Columns
+	columns := h.SchemaAt(h.dataset, "head").Columns
 	c := columns[h.rng.IntN(len(columns))]
 	h.made++
 	name := fmt.Sprintf("v%d", h.made)
@@ -35,7 +36,7 @@ func (h *variableHistory) step() (catalog.Commit, error) {
 		if c.Name == "id" {
 			c.Name = name
 		}
-		return h.try(h.dataset, "upsert", "json", fmt.Sprintf(`[{"id":%d,%q:%s},{"id":%d}]`, h.rng.IntN(5)+1, c.Name,
+		return h.Try(h.dataset, "upsert", "json", fmt.Sprintf(`[{"id":%d,%q:%s},{"id":%d}]`, h.rng.IntN(5)+1, c.Name,
 			h.value(), h.rng.IntN(5)+6))
 	case 2:
 		return h.Commit(ctx, h.dataset, storage.Change{Mode: catalog.Delete, Where: fmt.Sprintf("id = %d", h.rng.IntN(10)+1)})
@@ -47,11 +48,11 @@ func (h *variableHistory) step() (catalog.Commit, error) {
 			storage.NewVariable{Name: name, Derivation: fmt.Sprintf("coalesce(CAST(%q AS VARCHAR), 'none')", c.Name)}, none)
 		return commit, err
 	case 5:
-		commit, _, err := h.tryEdit(h.dataset, c.Name, storage.VariableEdit{Name: &name})
+		commit, _, err := h.TryEdit(h.dataset, c.Name, storage.VariableEdit{Name: &name})
 		return commit, err
 	case 6, 7:
 		typ := []string{"BIGINT", "DOUBLE", "VARCHAR", "DECIMAL(9,2)"}[h.rng.IntN(4)]
-		commit, _, err := h.tryEdit(h.dataset, c.Name, storage.VariableEdit{Type: &typ})
+		commit, _, err := h.TryEdit(h.dataset, c.Name, storage.VariableEdit{Type: &typ})
 		return commit, err
 	case 8:
 		return h.DropVariable(ctx, h.dataset, c.ID, none)
@@ -59,7 +60,7 @@ func (h *variableHistory) step() (catalog.Commit, error) {
 		return h.Restore(ctx, h.dataset, ref(h.commits[h.rng.IntN(len(h.commits))]), none)
 	}
 	back := h.commits[max(0, len(h.commits)-1-h.rng.IntN(4))]
-	return h.rollback(h.dataset, back.ID, []storage.Policy{storage.Stack, storage.Records}[h.rng.IntN(2)])
+	return h.TryRollback(h.dataset, back.ID, []storage.Policy{storage.Stack, storage.Records}[h.rng.IntN(2)])
 }
 
 func (h *variableHistory) value() string {
@@ -77,7 +78,7 @@ func (h *variableHistory) values() (out []string) {
 // check compares the new state with what must be so: an undone commit with nothing after it leaves the state before it.
 func (h *variableHistory) check(c catalog.Commit) {
 	h.Helper()
-	h.states[c.ID], h.rows[c.ID] = stateOf(h.bench, h.dataset), toJSON(h.bench.rows(h.dataset, "head", true))
+	h.states[c.ID], h.rows[c.ID] = stateOf(h.bench, h.dataset), storagetest.ToJSON(h.bench.Rows(h.dataset, "head", true))
 	if c.Mode == catalog.Rollback && c.ParentCommitID == c.Previous {
 		undone, err := h.CommitByID(context.Background(), h.dataset, c.ParentCommitID)
 		if err != nil {
@@ -97,9 +98,9 @@ func TestVariableHistories(t *testing.T) {
 	for _, seed := range []uint64{rand.Uint64(), 1, 2} {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			b := open(t)
-			h := &variableHistory{bench: b, rng: rand.New(rand.NewPCG(seed, 0)), dataset: b.create("d", "id"),
+			h := &variableHistory{bench: b, rng: rand.New(rand.NewPCG(seed, 0)), dataset: b.Create("d", "id"),
 				states: map[int64]string{}, rows: map[int64]string{}}
-			h.check(b.json(h.dataset, "append", `[{"id":1,"a":1,"b":"x"},{"id":2,"a":2,"b":"2"},{"id":3}]`))
+			h.check(b.JSON(h.dataset, "append", `[{"id":1,"a":1,"b":"x"},{"id":2,"a":2,"b":"2"},{"id":3}]`))
 			for range 60 {
 				c, err := h.step()
 				if err != nil && fault.KindOf(err) == fault.Internal {
@@ -113,8 +114,8 @@ func TestVariableHistories(t *testing.T) {
 				}
 			}
 			h.readAll()
-			b.sound()
-			b.loseCatalog()
+			b.Sound()
+			b.LoseCatalog()
 			h.readAll()
 		})
 	}
@@ -124,7 +125,7 @@ func TestVariableHistories(t *testing.T) {
 func (h *variableHistory) readAll() {
 	h.Helper()
 	for _, c := range h.commits {
-		if got := toJSON(h.bench.rows(h.dataset, ref(c), true)); got != h.rows[c.ID] {
+		if got := storagetest.ToJSON(h.bench.Rows(h.dataset, ref(c), true)); got != h.rows[c.ID] {
 			h.Errorf("commit %d reads as %s, and did as %s", c.ID, got, h.rows[c.ID])
 		}
 	}

@@ -10,26 +10,8 @@ import (
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/storagetest"
 )
-
-// schemaAt returns the schema at a ref.
-func (b *bench) schemaAt(d, ref string) schema.Schema {
-	b.Helper()
-	s, err := b.State(context.Background(), d, ref)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return s.Schema
-}
-
-func (b *bench) id(d, name string) int {
-	b.Helper()
-	c, ok := b.schemaAt(d, "head").ByName(name)
-	if !ok {
-		b.Fatalf("there is no column %q", name)
-	}
-	return c.ID
-}
 
 func (b *bench) variable(d string, n storage.NewVariable) (catalog.Commit, schema.Column) {
 	b.Helper()
@@ -40,14 +22,9 @@ func (b *bench) variable(d string, n storage.NewVariable) (catalog.Commit, schem
 	return commit, c
 }
 
-func (b *bench) tryEdit(d, name string, e storage.VariableEdit) (catalog.Commit, schema.Column, error) {
-	b.Helper()
-	return b.EditVariable(context.Background(), d, b.id(d, name), e, storage.Request{})
-}
-
 func (b *bench) edit(d, name string, e storage.VariableEdit) (catalog.Commit, schema.Column) {
 	b.Helper()
-	commit, c, err := b.tryEdit(d, name, e)
+	commit, c, err := b.TryEdit(d, name, e)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -68,16 +45,7 @@ func (b *bench) retype(d, name, to string) catalog.Commit {
 
 func (b *bench) drop(d, name string) catalog.Commit {
 	b.Helper()
-	c, err := b.DropVariable(context.Background(), d, b.id(d, name), storage.Request{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	return c
-}
-
-func (b *bench) undo(d string, commit int64) catalog.Commit {
-	b.Helper()
-	c, err := b.rollback(d, commit, storage.Stack)
+	c, err := b.DropVariable(context.Background(), d, b.ColumnID(d, name), storage.Request{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -120,13 +88,13 @@ const items = `[{"id":2,"name":"pen","price":1.5},{"id":1,"name":"cap","price":2
 
 func TestVariablesAreCreated(t *testing.T) {
 	b := open(t)
-	d := b.create("items", "id")
-	first := b.json(d, "append", items)
+	d := b.Create("items", "id")
+	first := b.JSON(d, "append", items)
 	commit, c := b.variable(d, storage.NewVariable{Name: "stock", Description: "how many",
 		Values: raw("10", "null", "30")})
-	if counts(commit) != "+0 -0 ~2 =3" || commit.Mode != catalog.Schema || c.Type.Name != schema.Bigint ||
+	if storagetest.Counts(commit) != "+0 -0 ~2 =3" || commit.Mode != catalog.Schema || c.Type.Name != schema.Bigint ||
 		c.Description != "how many" {
-		t.Errorf("%s, %s, %+v", counts(commit), commit.Mode, c)
+		t.Errorf("%s, %s, %+v", storagetest.Counts(commit), commit.Mode, c)
 	}
 	if param(commit, "key") != `"Variable.create"` || param(commit, "values") != "[10,null,30]" ||
 		param(commit, "variable") != strconv.Itoa(c.ID) ||
@@ -134,47 +102,47 @@ func TestVariablesAreCreated(t *testing.T) {
 			`"name":"stock","alias":"stock","type":"BIGINT","description":"how many"`) {
 		t.Errorf("the log says %s", commit.Params)
 	}
-	b.want(d, "head", `{"id":1,"name":"cap","price":20.0,"stock":10}`, `{"id":2,"name":"pen","price":1.5,"stock":null}`,
+	b.Want(d, "head", `{"id":1,"name":"cap","price":20.0,"stock":10}`, `{"id":2,"name":"pen","price":1.5,"stock":null}`,
 		`{"id":3,"name":"mug","price":null,"stock":30}`)
-	b.want(d, ref(first), `{"id":1,"name":"cap","price":20.0}`, `{"id":2,"name":"pen","price":1.5}`,
+	b.Want(d, ref(first), `{"id":1,"name":"cap","price":20.0}`, `{"id":2,"name":"pen","price":1.5}`,
 		`{"id":3,"name":"mug","price":null}`)
 	b.variable(d, storage.NewVariable{Name: "note"})
 	b.variable(d, storage.NewVariable{Name: "since", Type: "datetime"})
-	b.json(d, "upsert", `[{"id":3,"note":"ok","since":"2026-01-02T03:04:05"}]`)
-	b.want(d, "head", `{"id":1,"name":"cap","price":20.0,"stock":10,"note":null,"since":null}`,
+	b.JSON(d, "upsert", `[{"id":3,"note":"ok","since":"2026-01-02T03:04:05"}]`)
+	b.Want(d, "head", `{"id":1,"name":"cap","price":20.0,"stock":10,"note":null,"since":null}`,
 		`{"id":2,"name":"pen","price":1.5,"stock":null,"note":null,"since":null}`,
 		`{"id":3,"name":"mug","price":null,"stock":30,"note":"ok","since":"2026-01-02 03:04:05"}`)
-	b.sound()
+	b.Sound()
 }
 
 // A dataset that declared no key has its values in the order of _id; many values go by another way than few.
 func TestManyValuesInRowOrder(t *testing.T) {
 	b := open(t)
-	d := b.create("many")
+	d := b.Create("many")
 	var records, values, want []string
 	for i := range 700 {
 		records = append(records, `{"n":`+strconv.Itoa(i)+`}`)
 		values = append(values, strconv.Itoa(i*2))
 		want = append(want, `{"_id":`+strconv.Itoa(i+1)+`,"n":`+strconv.Itoa(i)+`,"twice":`+strconv.Itoa(i*2)+`}`)
 	}
-	b.json(d, "append", "["+strings.Join(records, ",")+"]")
+	b.JSON(d, "append", "["+strings.Join(records, ",")+"]")
 	before := stateOf(b, d)
 	c, _ := b.variable(d, storage.NewVariable{Name: "twice", Values: raw(values...)})
 	if param(c, "values") != "" {
 		t.Error("the log has 700 values")
 	}
-	b.want(d, "head", want...)
-	b.undo(d, c.ID)
+	b.Want(d, "head", want...)
+	b.Undo(d, c.ID)
 	if after := stateOf(b, d); after != before {
 		t.Error("undoing it does not give the state before")
 	}
-	b.sound()
+	b.Sound()
 }
 
 func TestTypesOfVariables(t *testing.T) {
 	b := open(t)
-	d := b.create("items", "id")
-	b.json(d, "append", items)
+	d := b.Create("items", "id")
+	b.JSON(d, "append", items)
 	for name, v := range map[string]struct {
 		n    storage.NewVariable
 		want string
@@ -196,17 +164,17 @@ func TestTypesOfVariables(t *testing.T) {
 			t.Errorf("%s is %s, want %s", name, c.Type, v.want)
 		}
 	}
-	if got := strings.Join(b.rows(d, "head", false), ""); !strings.Contains(got, `"categorical":"x"`) ||
+	if got := strings.Join(b.Rows(d, "head", false), ""); !strings.Contains(got, `"categorical":"x"`) ||
 		!strings.Contains(got, `"categorical":"7"`) {
 		t.Errorf("categories are not stored by name: %s", got)
 	}
-	b.sound()
+	b.Sound()
 }
 
 func TestVariablesThatAreRefused(t *testing.T) {
 	b := open(t)
-	d := b.create("items", "id")
-	b.json(d, "append", items)
+	d := b.Create("items", "id")
+	b.JSON(d, "append", items)
 	two := []schema.Category{{ID: 1, Name: "a"}, {ID: 2, Name: "a"}}
 	for _, c := range []struct {
 		code string
@@ -233,14 +201,14 @@ func TestVariablesThatAreRefused(t *testing.T) {
 			return err
 		})
 	}
-	b.sound()
+	b.Sound()
 }
 
 func TestVariablesAreRenamed(t *testing.T) {
 	b := open(t)
-	d := b.create("items", "id")
-	b.json(d, "append", `[{"id":1,"category":"x","quality_score":0.5,"v":1}]`)
-	first := b.json(d, "append", `[{"id":2,"category":"y","quality_score":0.7,"v":2}]`)
+	d := b.Create("items", "id")
+	b.JSON(d, "append", `[{"id":1,"category":"x","quality_score":0.5,"v":1}]`)
+	first := b.JSON(d, "append", `[{"id":2,"category":"y","quality_score":0.7,"v":2}]`)
 	before := stateOf(b, d)
 	b.rename(d, "category", "kind")
 	b.rename(d, "quality_score", "score")
@@ -256,17 +224,17 @@ func TestVariablesAreRenamed(t *testing.T) {
 	if got := stateOf(b, d); !strings.Contains(got, `{"x":1,"y":1}`) {
 		t.Errorf("categories and quality did not follow: %s", got)
 	}
-	b.json(d, "upsert", `[{"number":2,"v":3}]`)
-	b.json(d, "append", `[{"number":3,"category":"other"}]`)
-	b.want(d, "head", `{"number":1,"kind":"x","score":0.5,"V":1,"category":null}`,
+	b.JSON(d, "upsert", `[{"number":2,"v":3}]`)
+	b.JSON(d, "append", `[{"number":3,"category":"other"}]`)
+	b.Want(d, "head", `{"number":1,"kind":"x","score":0.5,"V":1,"category":null}`,
 		`{"number":2,"kind":"y","score":0.7,"V":3,"category":null}`,
 		`{"number":3,"kind":null,"score":null,"V":null,"category":"other"}`)
-	b.want(d, ref(first), `{"id":1,"category":"x","quality_score":0.5,"v":1}`,
+	b.Want(d, ref(first), `{"id":1,"category":"x","quality_score":0.5,"v":1}`,
 		`{"id":2,"category":"y","quality_score":0.7,"v":2}`)
 	for _, c := range []struct{ name, to, code string }{{"kind", "number", "variable_exists"},
 		{"kind", "_id", "reserved_column"}, {"kind", "", "invalid_column"}} {
 		b.unchanged(d, c.code, func() error {
-			_, _, err := b.tryEdit(d, c.name, storage.VariableEdit{Name: &c.to})
+			_, _, err := b.TryEdit(d, c.name, storage.VariableEdit{Name: &c.to})
 			return err
 		})
 	}
@@ -277,14 +245,14 @@ func TestVariablesAreRenamed(t *testing.T) {
 	if got := stateOf(b, d); got != before {
 		t.Errorf("restored\n got %s\nwant %s", got, before)
 	}
-	b.undo(d, restored.ID)
-	b.sound()
+	b.Undo(d, restored.ID)
+	b.Sound()
 }
 
 func TestAnEditThatChangesNothingMakesNoCommit(t *testing.T) {
 	b := open(t)
-	d := b.create("items", "id")
-	head := b.json(d, "append", items)
+	d := b.Create("items", "id")
+	head := b.JSON(d, "append", items)
 	name, none, typ := "price", "", "float8"
 	commit, c := b.edit(d, "price", storage.VariableEdit{Name: &name, Description: &none, Type: &typ,
 		Categories: &[]schema.Category{}})
@@ -300,41 +268,41 @@ func TestAnEditThatChangesNothingMakesNoCommit(t *testing.T) {
 		storage.Request{}); err == nil {
 		t.Error("there is a variable 77")
 	}
-	b.sound()
+	b.Sound()
 }
 
 func TestDroppedVariablesStayAway(t *testing.T) {
 	b := open(t)
-	d := b.create("items", "id")
-	first := b.json(d, "append", items)
+	d := b.Create("items", "id")
+	first := b.JSON(d, "append", items)
 	before := stateOf(b, d)
-	old := b.id(d, "price")
+	old := b.ColumnID(d, "price")
 	commit := b.drop(d, "price")
 	after := stateOf(b, d)
-	b.want(d, "head", `{"id":1,"name":"cap"}`, `{"id":2,"name":"pen"}`, `{"id":3,"name":"mug"}`)
-	b.want(d, ref(first), `{"id":1,"name":"cap","price":20.0}`, `{"id":2,"name":"pen","price":1.5}`,
+	b.Want(d, "head", `{"id":1,"name":"cap"}`, `{"id":2,"name":"pen"}`, `{"id":3,"name":"mug"}`)
+	b.Want(d, ref(first), `{"id":1,"name":"cap","price":20.0}`, `{"id":2,"name":"pen","price":1.5}`,
 		`{"id":3,"name":"mug","price":null}`)
-	r := b.undo(d, commit.ID)
+	r := b.Undo(d, commit.ID)
 	if got := stateOf(b, d); got != before {
 		t.Errorf("undone\n got %s\nwant %s", got, before)
 	}
-	b.undo(d, r.ID)
+	b.Undo(d, r.ID)
 	if got := stateOf(b, d); got != after {
 		t.Errorf("redone\n got %s\nwant %s", got, after)
 	}
-	b.json(d, "append", `[{"id":4,"price":"high"}]`)
-	if b.id(d, "price") == old {
+	b.JSON(d, "append", `[{"id":4,"price":"high"}]`)
+	if b.ColumnID(d, "price") == old {
 		t.Error("a dropped column came back by its name")
 	}
-	_, err := b.rollback(d, r.ID, storage.Stack)
+	_, err := b.TryRollback(d, r.ID, storage.Stack)
 	if err == nil {
 		t.Error("a redo can be redone twice")
 	}
 	b.unchanged(d, "key_variable", func() error {
-		_, err := b.DropVariable(context.Background(), d, b.id(d, "id"), storage.Request{})
+		_, err := b.DropVariable(context.Background(), d, b.ColumnID(d, "id"), storage.Request{})
 		return err
 	})
-	b.sound()
+	b.Sound()
 }
 
 // What a variable's commit does is undone with nothing left, and done again, whatever it was.
@@ -356,29 +324,29 @@ func TestVariableCommitsAreUndone(t *testing.T) {
 			return c, err
 		},
 		"rename": func(b *bench, d string) (catalog.Commit, error) {
-			c, _, err := b.tryEdit(d, "price", storage.VariableEdit{Name: &name})
+			c, _, err := b.TryEdit(d, "price", storage.VariableEdit{Name: &name})
 			return c, err
 		},
 		"describe": func(b *bench, d string) (catalog.Commit, error) {
-			c, _, err := b.tryEdit(d, "price", storage.VariableEdit{Description: &text})
+			c, _, err := b.TryEdit(d, "price", storage.VariableEdit{Description: &text})
 			return c, err
 		},
 		"retype": func(b *bench, d string) (catalog.Commit, error) {
-			c, _, err := b.tryEdit(d, "price", storage.VariableEdit{Type: &typ})
+			c, _, err := b.TryEdit(d, "price", storage.VariableEdit{Type: &typ})
 			return c, err
 		},
 		"all": func(b *bench, d string) (catalog.Commit, error) {
-			c, _, err := b.tryEdit(d, "price", storage.VariableEdit{Name: &name, Description: &text, Type: &typ})
+			c, _, err := b.TryEdit(d, "price", storage.VariableEdit{Name: &name, Description: &text, Type: &typ})
 			return c, err
 		},
 		"drop": func(b *bench, d string) (catalog.Commit, error) {
-			return b.DropVariable(ctx, d, b.id(d, "price"), storage.Request{})
+			return b.DropVariable(ctx, d, b.ColumnID(d, "price"), storage.Request{})
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			b := open(t)
-			d := b.create("items", "id")
-			b.json(d, "append", items)
+			d := b.Create("items", "id")
+			b.JSON(d, "append", items)
 			before := stateOf(b, d)
 			c, err := f(b, d)
 			if err != nil {
@@ -388,18 +356,18 @@ func TestVariableCommitsAreUndone(t *testing.T) {
 			if after == before {
 				t.Fatal("nothing changed")
 			}
-			r := b.undo(d, c.ID)
+			r := b.Undo(d, c.ID)
 			if got := stateOf(b, d); got != before {
 				t.Errorf("undone\n got %s\nwant %s", got, before)
 			}
-			again := b.undo(d, r.ID)
+			again := b.Undo(d, r.ID)
 			if got := stateOf(b, d); got != after {
 				t.Errorf("redone\n got %s\nwant %s", got, after)
 			}
-			b.undo(d, again.ID)
-			b.json(d, "append", `[{"id":9,"price":3}]`)
-			b.json(d, "upsert", `[{"id":1,"price":4}]`)
-			b.sound()
+			b.Undo(d, again.ID)
+			b.JSON(d, "append", `[{"id":9,"price":3}]`)
+			b.JSON(d, "upsert", `[{"id":1,"price":4}]`)
+			b.Sound()
 		})
 	}
 }

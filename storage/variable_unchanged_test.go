@@ -10,10 +10,10 @@ import (
 // Whatever others commit meanwhile, an edit that changes nothing does not return their commit.
 func TestAnEditOfAVariableThatChangesNothingReturnsNoCommit(t *testing.T) {
 	b := open(t)
-	d := b.create("items", "id")
-	b.json(d, "append", items)
-	price := b.id(d, "price")
-	b.json(d, "delete", `[{"id":1}]`)
+	d := b.Create("items", "id")
+	b.JSON(d, "append", items)
+	price := b.ColumnID(d, "price")
+	b.JSON(d, "delete", `[{"id":1}]`)
 	before := stateOf(b, d)
 	name := "price"
 	k, c, err := b.EditVariable(context.Background(), d, price, storage.VariableEdit{Name: &name}, storage.Request{})

@@ -33,10 +33,10 @@ func (p *pause) hook(op, path string) error {
 func TestWaitingForRowNumbersEnds(t *testing.T) {
 	p := newPause()
 	b := reopen(t, t.TempDir(), storage.Options{Hook: p.hook})
-	d := b.create("x")
-	b.json(d, "append", `[{"v":1}]`)
-	f := b.fork(d, "fork", "head")
-	first, second := b.upload(intake.JSON, `[{"v":2}]`), b.upload(intake.JSON, `[{"v":3}]`)
+	d := b.Create("x")
+	b.JSON(d, "append", `[{"v":1}]`)
+	f := b.MakeFork(d, "fork", "head")
+	first, second := b.Upload(intake.JSON, `[{"v":2}]`), b.Upload(intake.JSON, `[{"v":3}]`)
 	p.armed = true
 	done := make(chan error, 2)
 	go func() {
@@ -60,16 +60,16 @@ func TestWaitingForRowNumbersEnds(t *testing.T) {
 		t.Error("the commit waits past its deadline")
 	}
 	close(p.release)
-	b.must(<-done)
-	b.json(f, "append", `[{"v":4}]`)
-	b.sound()
+	b.Must(<-done)
+	b.JSON(f, "append", `[{"v":4}]`)
+	b.Sound()
 }
 
 // A name that a commit gives is not taken by a dataset that is made meanwhile.
 func TestANameIsReservedUntilItsCommitStands(t *testing.T) {
 	p := newPause()
 	b := reopen(t, t.TempDir(), storage.Options{Hook: p.hook})
-	d, name := b.create("x"), "renamed"
+	d, name := b.Create("x"), "renamed"
 	p.armed = true
 	done, made := make(chan error, 1), make(chan error, 1)
 	go func() {
@@ -88,16 +88,16 @@ func TestANameIsReservedUntilItsCommitStands(t *testing.T) {
 	case <-time.After(300 * time.Millisecond):
 	}
 	close(p.release)
-	b.must(<-done)
+	b.Must(<-done)
 	wantRefusal(t, <-made, "name_taken")
-	b.sound()
+	b.Sound()
 }
 
 // A request that goes away while it waits for a name waits no longer.
 func TestWaitingForANameEnds(t *testing.T) {
 	p := newPause()
 	b := reopen(t, t.TempDir(), storage.Options{Hook: p.hook})
-	d, other, name := b.create("x"), b.create("y"), "renamed"
+	d, other, name := b.Create("x"), b.Create("y"), "renamed"
 	p.armed = true
 	done, waits := make(chan error, 1), make(chan error, 1)
 	rename := func(ctx context.Context, d string, told chan error) {
@@ -118,5 +118,5 @@ func TestWaitingForANameEnds(t *testing.T) {
 		t.Error("the request waits past its deadline")
 	}
 	close(p.release)
-	b.must(<-done)
+	b.Must(<-done)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/intake"
 	"github.com/rowback/rowback/storage/snapshot"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // wideColumns is how many columns wide records have here; WIDE sets another number.
@@ -40,10 +41,10 @@ func wide(n, shift int) string {
 func TestWideRecords(t *testing.T) {
 	ctx, n := context.Background(), wideColumns(t)
 	b := reopen(t, t.TempDir(), storage.Options{Memory: 2 << 30})
-	d := b.create("wide", "id")
-	first := b.json(d, "append", wide(n, 0))
-	f := b.fork(d, "fork", "head")
-	b.json(d, "upsert", wide(n, 1))
+	d := b.Create("wide", "id")
+	first := b.JSON(d, "append", wide(n, 0))
+	f := b.MakeFork(d, "fork", "head")
+	b.JSON(d, "upsert", wide(n, 1))
 	before, _ := b.Snapshot(ctx, d, fmt.Sprint(first.ID))
 	after, err := b.Snapshot(ctx, d, "head")
 	if err != nil {
@@ -58,19 +59,19 @@ func TestWideRecords(t *testing.T) {
 	if err != nil || c.Modified != 2 || len(c.Columns) != n {
 		t.Errorf("%d records differ in %d columns, not 2 in %d: %v", c.Modified, len(c.Columns), n, err)
 	}
-	b.json(f, "upsert", wide(n, 1))
-	b.json(f, "upsert", `[{"id":1,"c0":9}]`)
-	b.merge(f, d)
-	if c := b.json(d, "replace", "["+someOf(2, n, 5, func(int) bool { return true })+"]"); counts(c) != "+0 -1 ~1 =1" {
-		t.Errorf("the replace did %s", counts(c))
+	b.JSON(f, "upsert", wide(n, 1))
+	b.JSON(f, "upsert", `[{"id":1,"c0":9}]`)
+	b.MakeMerge(f, d)
+	if c := b.JSON(d, "replace", "["+someOf(2, n, 5, func(int) bool { return true })+"]"); storagetest.Counts(c) != "+0 -1 ~1 =1" {
+		t.Errorf("the replace did %s", storagetest.Counts(c))
 	}
-	if c := b.json(d, "replace", "[]"); counts(c) != "+0 -1 ~0 =0" {
-		t.Errorf("the replace by nothing did %s", counts(c))
+	if c := b.JSON(d, "replace", "[]"); storagetest.Counts(c) != "+0 -1 ~0 =0" {
+		t.Errorf("the replace by nothing did %s", storagetest.Counts(c))
 	}
-	if c := b.json(f, "delete", `[{"id":1}]`); counts(c) != "+0 -1 ~0 =1" {
-		t.Errorf("the delete did %s", counts(c))
+	if c := b.JSON(f, "delete", `[{"id":1}]`); storagetest.Counts(c) != "+0 -1 ~0 =1" {
+		t.Errorf("the delete did %s", storagetest.Counts(c))
 	}
-	b.sound()
+	b.Sound()
 }
 
 // The types of a wide CSV are found as those of a narrow one.
@@ -85,8 +86,8 @@ func TestWideCSV(t *testing.T) {
 		want = append(want, fmt.Sprintf("c%d %s", i, k.typ))
 	}
 	b := open(t)
-	d := b.create("wide")
-	b.put(d, "append", intake.CSV, strings.Join(names, ",")+"\n"+strings.Join(values, ",")+"\n")
+	d := b.Create("wide")
+	b.Put(d, "append", intake.CSV, strings.Join(names, ",")+"\n"+strings.Join(values, ",")+"\n")
 	if got := types(b, d); got != strings.Join(want, ", ") {
 		t.Error(got)
 	}
@@ -102,14 +103,14 @@ func TestWideUploadsFollowOneAnother(t *testing.T) {
 	}
 	body := strings.Join(names, ",") + strings.Repeat("\n"+strings.Join(values, ","), 200) + "\n"
 	for i := range 6 {
-		b.put(b.create(fmt.Sprint("wide", i)), "append", intake.CSV, body)
+		b.Put(b.Create(fmt.Sprint("wide", i)), "append", intake.CSV, body)
 	}
 }
 
 // A small upload can hold records that are too large for memory: those are read a second time, all of them.
 func TestSparseRecordsOfASmallUpload(t *testing.T) {
 	b := open(t)
-	d := b.create("sparse", "id")
+	d := b.Create("sparse", "id")
 	var body strings.Builder
 	body.WriteString(`[{"id":0`)
 	for i := range 300 {
@@ -121,10 +122,10 @@ func TestSparseRecordsOfASmallUpload(t *testing.T) {
 		fmt.Fprintf(&body, `,{"id":%d}`, i)
 	}
 	body.WriteString("]")
-	if c := b.json(d, "overwrite", body.String()); c.Added != records || c.Total != records {
+	if c := b.JSON(d, "overwrite", body.String()); c.Added != records || c.Total != records {
 		t.Errorf("%d of %d records were added, there are %d", c.Added, records, c.Total)
 	}
-	if c := b.json(d, "delete", body.String()); c.Removed != records {
+	if c := b.JSON(d, "delete", body.String()); c.Removed != records {
 		t.Errorf("%d of %d records were removed", c.Removed, records)
 	}
 }
@@ -152,9 +153,9 @@ func TestThousandsOfColumnsOfCSV(t *testing.T) {
 	for _, r := range rows {
 		body += strings.Join(r, ",") + "\n"
 	}
-	d := b.create("wide")
+	d := b.Create("wide")
 	for range 2 { // new columns, and known ones
-		if c := b.put(d, "append", intake.CSV, body); c.Added != int64(len(rows)) {
+		if c := b.Put(d, "append", intake.CSV, body); c.Added != int64(len(rows)) {
 			t.Errorf("%d records", c.Added)
 		}
 	}
@@ -176,6 +177,6 @@ func TestThousandsOfColumnsOfCSV(t *testing.T) {
 	if err := conn.Row(t.Context(), ask, &right); err != nil || right != int64(2*len(rows)) {
 		t.Errorf("%d records are right: %v", right, err)
 	}
-	b.digestAt(d, "head")
-	b.sound()
+	b.DigestAt(d, "head")
+	b.Sound()
 }

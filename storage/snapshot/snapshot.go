@@ -5,7 +5,7 @@
 // of the state (compacted.go). Bounds of keys save opening files that can't hold a key. Statistics are computed in SQL
 // for files that DuckDB writes and in Arrow for small ones, with the same result (TestFilesAreMeasuredAlike). The
 // package knows the catalog's rows and DuckDB's SQL, but no Store: its callers find the live files and their paths. The
-// random histories of package storage (history_test.go, family_test.go) prove it.
+// random histories prove it (storage/models).
 package snapshot
 
 import (

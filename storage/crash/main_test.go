@@ -1,0 +1,9 @@
+package crash
+
+import (
+	"testing"
+
+	"github.com/rowback/rowback/storage/storagetest"
+)
+
+func TestMain(m *testing.M) { storagetest.Main(m) }
