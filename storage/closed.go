@@ -24,6 +24,9 @@ import (
 
 // note notes how the store is closed. Without it the next start reads everything.
 func (d *directory) note() error {
+	if d.marker.Catalog != "" {
+		return nil // it is about the file that the catalog is
+	}
 	ids, err := d.blobs.Directories("")
 	if err != nil {
 		return err

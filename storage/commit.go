@@ -235,7 +235,7 @@ func (g *group) issue() error {
 // index records in the catalog what has been published. Once it is published, a restart would find the commits: if they
 // can't be recorded, they are withdrawn, so that the clients' answers and a restart agree.
 func (g *group) index(ctx context.Context) error {
-	if err := g.store.catalog.Write(ctx, g.record); err != nil {
+	if err := g.store.untilRecorded(ctx, g.record); err != nil {
 		return g.withdraw(err)
 	}
 	return nil

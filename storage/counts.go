@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/rowback/rowback/storage/catalog"
-	"github.com/rowback/rowback/storage/datadir"
 )
 
 // Counts are what was committed since the start, for the metrics.
@@ -61,8 +60,7 @@ type Usage struct {
 
 // Usage looks at the data directory. What can't be looked at counts as nothing.
 func (s *Store) Usage() (u Usage) {
-	u.CatalogBytes = s.blobs.SizeBeside(datadir.CatalogFile)
-	u.LogBytes = s.blobs.SizeBeside(datadir.CatalogFile + "-wal")
+	u.CatalogBytes, u.LogBytes = s.dir.catalogBytes()
 	u.StagedFiles, u.StagedBytes = s.blobs.Staged()
 	names, _ := s.blobs.Quarantined()
 	u.Quarantined = int64(len(names))

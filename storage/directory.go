@@ -20,6 +20,10 @@ type directory struct {
 	held   datadir.Held
 	last   datadir.Closed // what is known to be as it was when the store was closed
 
+	remote  string // Options.Catalog
+	server  string
+	waiting func(error) // Options.Waiting
+
 	vouched bool // the catalog is the one that was open in a process that has ended otherwise
 }
 
@@ -43,9 +47,28 @@ func (d *directory) look() (err error) {
 // catalogPath is where the catalog is: its index and the files that SQLite keeps beside it.
 func (d *directory) catalogPath() string { return filepath.Join(d.path, datadir.CatalogFile) }
 
-// openCatalog opens the catalog. One that is damaged moves to quarantine, and an empty one takes its place: the objects
-// hold all that it had. One of another store is refused.
-func (d *directory) openCatalog(ctx context.Context) (err error) {
+// openCatalog opens the catalog, where it is. One of another store is refused.
+func (d *directory) openCatalog(ctx context.Context) error {
+	isRemote, err := d.isRemote()
+	if err != nil {
+		return err
+	}
+	if isRemote {
+		return d.openRemote(ctx)
+	}
+	if err := d.upgradeCatalog(ctx); err != nil {
+		return err
+	}
+	if err := d.openEmbedded(ctx); err != nil {
+		return err
+	}
+	d.catalog.OnCheckpoint(d.vouch)
+	return nil
+}
+
+// openEmbedded opens the catalog in the directory. One that is damaged moves to quarantine, and an empty one takes its
+// place: the objects hold all that it had.
+func (d *directory) openEmbedded(ctx context.Context) (err error) {
 	what, err := d.tryCatalog(ctx, d.catalogPath())
 	if err != nil {
 		return err
@@ -124,8 +147,7 @@ func (d *directory) knowStore(ctx context.Context) error {
 func (d *directory) indexes(ctx context.Context) (id string, err error) {
 	err = d.catalog.Read(ctx, func(tx catalog.Tx) error { id, err = tx.StoreID(); return err })
 	if err == nil && id != "" && d.marker.ID != "" && id != d.marker.ID {
-		err = fmt.Errorf("%s belongs to another store (%s; this one is %s). Put this store's own back, "+
-			"or move it away: then it is made anew from the objects", datadir.CatalogFile, id, d.marker.ID)
+		err = d.foreign(id)
 	}
 	return id, err
 }

@@ -31,6 +31,8 @@ func Explain(err error) *fault.Error {
 		return fault.Errorf(fault.Unavailable, "stopped", "The server is stopping. Send the request again.")
 	case systemFault(err) != nil:
 		return systemFault(err)
+	case catalog.IsUnavailable(err):
+		return catalogFault(err)
 	case duck.CauseOf(err) == duck.OutOfDisk:
 		return fault.System(syscall.ENOSPC)
 	case duck.CauseOf(err) == duck.OutOfMemory:

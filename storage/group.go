@@ -212,7 +212,7 @@ func (g *group) record(tx catalog.Tx) error {
 // with: cause, where it is certain that they do not stand.
 func (g *group) withdraw(cause error) error {
 	// Withdrawn, a commit that stands after all would be lost, so nothing is touched.
-	if errors.Is(cause, catalog.ErrUncertain) {
+	if errors.Is(cause, catalog.ErrUncertain) || catalog.IsLost(cause) {
 		return g.store.halt(cause)
 	}
 	for _, r := range slices.Backward(g.ready) {

@@ -17,9 +17,13 @@ func (j *journal) halt(cause error) error {
 	// In memory alone: a restart ends it, and is what finds out.
 	j.stopped.Store(&cause)
 	j.doubt()
-	return fault.Errorf(fault.Unavailable, "outcome_unknown",
-		"The server's disk failed while this was recorded: it is not known whether it was. "+
-			"Restart the server, then look before you send this again, or use the same Idempotency-Key.").Because(cause)
+	what := "The server's disk failed"
+	if catalog.IsUnavailable(cause) {
+		what = "The catalog's database was cut off"
+	}
+	return fault.Errorf(fault.Unavailable, "outcome_unknown", "%s while this was recorded: it is not known whether it "+
+		"was. Restart the server, then look before you send this again, or use the same Idempotency-Key.", what).
+		Because(cause)
 }
 
 // distrust stops all writing until the next start, which makes the catalog anew from the objects if it is damaged.
@@ -35,8 +39,12 @@ func (j *journal) halted() error {
 	if cause == nil {
 		return nil
 	}
+	if catalog.IsLost(*cause) {
+		return catalogFault(*cause)
+	}
 	return fault.Errorf(fault.Unavailable, "restart_needed",
-		"The server's disk failed, and nothing is written until the server is restarted. Restart it, then send this again.").
+		"The server's disk failed, or the catalog's database, and nothing is written until the server is restarted. "+
+			"Restart it, then send this again.").
 		Because(*cause)
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/rowback/rowback/storage/blob"
-	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/datadir"
 	"github.com/rowback/rowback/storage/duck"
 )
@@ -69,7 +68,7 @@ func (s *Store) inspect(ctx context.Context, deep bool, out *Inspection) (err er
 // copyCatalog opens a copy of the catalog, or an empty one where it is missing or damaged.
 func (d *directory) copyCatalog(ctx context.Context, out *Inspection) error {
 	path := d.blobs.Scratch(datadir.CatalogFile)
-	if err := catalog.Copy(d.catalogPath(), path); err != nil {
+	if err := d.copyTo(ctx, path); err != nil {
 		return err
 	}
 	what, err := d.tryCatalog(ctx, path)

@@ -21,7 +21,7 @@ import (
 // with its objects. A directory that is neither empty nor a store is ErrNotStore, one that is open ErrInUse.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	s := newStore(dir, o)
-	err := s.dir.claim()
+	err := s.dir.claimOrWait(ctx)
 	if err == nil {
 		err = s.open(ctx)
 	}
@@ -61,7 +61,9 @@ func newStore(dir string, o Options) *Store {
 		Files: files, history: history, staging: staging, tables: tables, requests: requests, filters: filters,
 		copies: copies,
 	}
-	directory := &directory{journal: j, path: dir, hook: o.Hook}
+	directory := &directory{
+		journal: j, path: dir, hook: o.Hook, remote: o.Catalog, server: o.Server, waiting: o.Waiting,
+	}
 	j.doubt = directory.doubt
 	return &Store{
 		journal: j, Files: files, History: history, Staging: staging, Requests: requests, Disk: disk,
@@ -120,13 +122,9 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if err := s.dir.recall(); err != nil {
 		return err
 	}
-	if err := s.dir.upgradeCatalog(ctx); err != nil {
-		return err
-	}
 	if err := s.dir.openCatalog(ctx); err != nil {
 		return err
 	}
-	s.catalog.OnCheckpoint(s.dir.vouch)
 	if s.engine, err = duck.Open(s.budget.engine()); err != nil {
 		return err
 	}
@@ -144,6 +142,9 @@ func (s *Store) open(ctx context.Context) (err error) {
 	}
 	s.unwatch = duck.Watch(s.budget.memory, s.Sandboxes.Pool, s.Readers.pool)
 	if err := s.forget(ctx); err != nil {
+		return err
+	}
+	if err := s.dir.markCatalog(); err != nil {
 		return err
 	}
 	return s.catalog.Checkpoint(ctx)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/rowback/rowback/storage/blob"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/fault"
 )
@@ -43,7 +42,7 @@ func (s *Store) Readiness(ctx context.Context) (checks []ReadyCheck, err error) 
 	}{
 		{"recording", s.halted},
 		{"catalog", func() (err error) { commits, err = s.catalogAnswers(ctx); return err }},
-		{"directory", s.isWritable},
+		{"directory", func() error { return s.isWritable(ctx) }},
 		{"objects", func() error { return s.hasObjects(commits) }},
 		{"disk", s.Disk.room},
 	} {
@@ -76,14 +75,14 @@ var errObjectsMissing = fault.Errorf(fault.Unavailable, "objects_missing",
 	"The stored files are missing (objects, in the data directory). Put them back, then start the server again.")
 
 // isWritable reports why the directories and the catalog can't be written to.
-func (s *Store) isWritable() error {
+func (s *Store) isWritable(ctx context.Context) error {
 	if err := s.blobs.Writable(); err != nil {
 		if e := systemFault(err); e != nil {
 			return e
 		}
 		return errObjectsMissing
 	}
-	err := blob.Writable(s.dir.catalogPath())
+	err := s.dir.isCatalogWritable(ctx)
 	if e := systemFault(err); e != nil {
 		return e
 	}

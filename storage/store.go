@@ -24,6 +24,15 @@ type Options struct {
 	Log     *slog.Logger     // nil: nowhere
 	Program string           // the version of the program, for the manifests of backups
 	Backups string           // directory of the server's backups; empty: it has none
+
+	// Catalog is the URL of a PostgreSQL database that has the catalog; empty: it is where it was, which must be the
+	// data directory; EmbeddedCatalog: it is to be there.
+	Catalog string
+	Server  string // this server, for people: what another one is told that finds the catalog taken
+	// Waiting is called when another server has the store, with an error that says so: then Open waits until it has
+	// gone. nil: Open fails with that error.
+	Waiting func(error)
+
 	Hook    blob.Hook        // called before every durable step of a commit; for tests
 
 	Free func(dir string) (bytes int64, err error) // left on the disk of a directory; nil: as the system tells

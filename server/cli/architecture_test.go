@@ -42,6 +42,7 @@ var boundaries = []boundary{
 	{"storage/duck/ducktest", []string{"storage/duck"}, "for tests: DuckDB is opened for them in one way"},
 	{"storage/catalog", []string{"storage/schema"},
 		"rows and transactions; what they mean is up to the domain"},
+	{"storage/catalog/postgrestest", nil, "for tests: PostgreSQL is started for them in one way"},
 	{"storage/datafile", []string{"storage/schema", "storage/duck", "storage/gate"},
 		"files as Parquet"},
 	{"storage/lookup", []string{"storage/schema", "storage/datafile"},
@@ -157,6 +158,7 @@ var boundaries = []boundary{
 var doors = map[string][]string{
 	"github.com/duckdb/":          {"storage/duck", "storage/duck/displaced", "fixtures/bench"},
 	"github.com/mattn/go-sqlite3": {"storage/catalog", "server/settings", "server/accounts"},
+	"github.com/jackc/pgx/":       {"storage/catalog"},
 	"github.com/pressly/goose":    {"storage/catalog", "server/settings"},
 	"github.com/parquet-go/":      {"storage/datafile", "storage/lookup"},
 	"github.com/gofiber/": {"server/host", "server/api", "server/crunch",

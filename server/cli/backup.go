@@ -29,6 +29,7 @@ type backupCreateCmd struct {
 	Data      string     `help:"Data directory, if the backup goes to DIR." default:"rowback-data" type:"path"`
 	Dataset   string     `help:"Name or id of a dataset: only this, with its history and its forks." placeholder:"NAME"`
 	ProjectID projectRef `help:"${of_project}" default:"1" aliases:"project" placeholder:"NAME"`
+	Catalog   string     `help:"${catalog_of}" placeholder:"URL"`
 	Full      bool       `help:"Read and write everything again, as if there were no earlier backups."`
 }
 
@@ -88,10 +89,10 @@ func (cmd *backupCreateCmd) local() (a backupAnswer, err error) {
 	if err := (backupFlags{BackupTo: cmd.Dir, BackupKeep: 1}).check(cmd.Data); err != nil {
 		return a, err
 	}
-	if _, err := storage.Inspect(ctx, cmd.Data, false, storage.Options{}); errors.Is(err, storage.ErrNotStore) {
+	if _, err := storage.Inspect(ctx, cmd.Data, false, storage.Options{Catalog: cmd.Catalog}); errors.Is(err, storage.ErrNotStore) {
 		return a, err // or it would be made one
 	}
-	store, err := storage.Open(ctx, cmd.Data, storage.Options{Program: version})
+	store, err := storage.Open(ctx, cmd.Data, storage.Options{Program: version, Catalog: cmd.Catalog})
 	if errors.Is(err, storage.ErrInUse) {
 		return a, fmt.Errorf("%w, or have it make the backup: start it with --backup-to, then run rowback backup "+
 			"without a directory", err)

@@ -16,6 +16,8 @@ import (
 type checkCmd struct {
 	Data string `help:"Data directory." default:"rowback-data" type:"path"`
 	Deep bool   `help:"Read every byte and compare it with its checksum."`
+
+	Catalog string `help:"${catalog_of}" placeholder:"URL"`
 }
 
 // Exit codes of check. It is 0 where the store is sound.
@@ -33,7 +35,7 @@ func (cmd *checkCmd) Help() string {
 
 // Run checks a data directory.
 func (cmd *checkCmd) Run(c console) error {
-	found, err := storage.Inspect(context.Background(), cmd.Data, cmd.Deep, storage.Options{})
+	found, err := storage.Inspect(context.Background(), cmd.Data, cmd.Deep, storage.Options{Catalog: cmd.Catalog})
 	switch {
 	case errors.Is(err, storage.ErrNotStore):
 		return exitError{exitNoStore, err}

@@ -10,9 +10,10 @@ import (
 
 // repairCmd puts damaged files of a store back, while no server has it open.
 type repairCmd struct {
-	Data  string   `help:"Data directory." default:"rowback-data" type:"path"`
-	From  []string `help:"A directory of backups of this store; may be repeated." placeholder:"DIR" type:"path"`
-	Apply bool     `help:"Put them back. Without it, the command only shows what it would do."`
+	Data    string   `help:"Data directory." default:"rowback-data" type:"path"`
+	From    []string `help:"A directory of backups of this store; may be repeated." placeholder:"DIR" type:"path"`
+	Catalog string   `help:"${catalog_of}" placeholder:"URL"`
+	Apply   bool     `help:"Put them back. Without it, the command only shows what it would do."`
 }
 
 // Help explains the exit codes.
@@ -24,7 +25,7 @@ func (cmd *repairCmd) Help() string {
 // Run repairs a store, or shows what would be done.
 func (cmd *repairCmd) Run(c console) error {
 	found, err := storage.RepairStore(context.Background(),
-		storage.RepairPlan{Dir: cmd.Data, Backups: cmd.From, Apply: cmd.Apply}, storage.Options{})
+		storage.RepairPlan{Dir: cmd.Data, Backups: cmd.From, Apply: cmd.Apply}, storage.Options{Catalog: cmd.Catalog})
 	if err := c.answer(append([]storage.Repair{}, found...), func() {
 		for _, r := range found {
 			c.printf("%s: %s: %s\n", r.Key, r.Detail, whatBecameOf(r))

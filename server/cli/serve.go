@@ -21,6 +21,8 @@ type serveCmd struct {
 	Addr          string        `help:"Address to listen on." default:"127.0.0.1:8000"`
 	FlightAddr    string        `help:"${flight_addr}" placeholder:"HOST:PORT"`
 	Data          string        `help:"${data}" type:"path" placeholder:"DIR"`
+	Catalog       string        `help:"${catalog}" placeholder:"URL"`
+	Standby       bool          `help:"${standby}"`
 	Demo          bool          `help:"Start with sample datasets that have a history."`
 	MemoryLimit   size          `help:"${memory_limit}" placeholder:"SIZE"`
 	Threads       int           `help:"Threads that DuckDB may use. By default one per core." placeholder:"N"`
@@ -75,6 +77,9 @@ func (cmd *serveCmd) Run(c console) error {
 		s.prepare, s.openStore, s.openSettings, s.startWork, s.open,
 	} {
 		if err := step(ctx); err != nil {
+			if cmd.Standby && ctx.Err() != nil { // told to stop while it waited
+				return nil
+			}
 			return err
 		}
 	}

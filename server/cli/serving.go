@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"slices"
 	"time"
 
@@ -121,12 +122,32 @@ func (s *serving) openStore(ctx context.Context) (err error) {
 		Memory: s.memory(), Threads: s.Threads, Cache: int64(s.CacheSize), MinFree: s.minFree(s.dir), Log: s.log,
 		Pages: datafile.Pages(s.Pages), Deleted: time.Duration(s.KeepDeleted), Gates: s.GateTimeout,
 		Changed: s.changes.Changed, Program: version, Backups: s.Backups.BackupTo,
+		Catalog: s.Catalog, Server: s.name(), Waiting: s.waiting(),
 	})
 	if err != nil {
 		return err
 	}
 	s.closeAtEnd("the store", s.store.Close)
 	return nil
+}
+
+// name is this server, for people: the machine, the process and the address.
+func (s *serving) name() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "an unnamed machine"
+	}
+	return fmt.Sprintf("process %d on %s, at %s", os.Getpid(), host, s.Addr)
+}
+
+// waiting is what is said when another server has the store; nil: this one does not wait.
+func (s *serving) waiting() func(error) {
+	if !s.Standby {
+		return nil
+	}
+	return func(err error) {
+		s.log.Info("another server has the store: this one waits to take over", "reason", err)
+	}
 }
 
 // openSettings opens what the server knows besides the data: the audit log, webhooks, and quotas.

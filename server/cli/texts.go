@@ -22,6 +22,10 @@ var texts = kong.Vars{
 	"backup_every": "How often the store is backed up to --backup-to, such as 24h or 7d. 0: only on request.",
 	"backup_to": "Directory for backups of the store, on another disk than the data. Clients can ask for a backup, and " +
 		"not say where.",
+	"catalog": "The PostgreSQL database that has the catalog, such as postgres://rowback@db.example.org/rowback. By " +
+		"default the catalog is in the data directory; embedded: it is to be there again.",
+	"standby":     "Wait while another server has the store, then take over.",
+	"catalog_of":  "The PostgreSQL database that has the catalog of the store.",
 	"data":        "Data directory. With --demo and without this, a temporary one.",
 	"flight_addr": "Address to listen on for Arrow Flight SQL. By default it is off.",
 	"gate_kind": "not_null, unique, accepted_values, range, minimum_quality, no_category_lost, row_count, condition " +

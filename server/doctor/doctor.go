@@ -118,7 +118,11 @@ func (e *exam) store(ctx context.Context) {
 	}
 	defer held.Release()
 	e.ok("server", "no server has the directory open")
-	e.catalog(ctx)
+	if marker.Catalog != "" {
+		e.ok("catalog", "it is in PostgreSQL; rowback check --catalog postgres://… examines it")
+	} else {
+		e.catalog(ctx)
+	}
 	e.settings(ctx)
 }
 

@@ -1,8 +1,9 @@
 // Package catalog keeps the rows that say what the stored files mean: datasets, commits, files, the entries that make
 // files live, versions and savepoints (design, section 7).
 //
-// It is an index: it can be rebuilt from the objects alone. Its SQL is plain, so that PostgreSQL can run it too. Every
-// change is one transaction, inside which a dataset's head moves by compare-and-swap.
+// It is an index: it can be rebuilt from the objects alone. It is in SQLite, in a file beside the objects, or in
+// PostgreSQL. Both run the same SQL on the same tables; what differs is behind one interface, database. Every change is
+// one transaction, inside which a dataset's head moves by compare-and-swap.
 package catalog
 
 import (
@@ -11,14 +12,9 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/url"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/mattn/go-sqlite3" // the embedded database
 )
 
 //go:embed migrations/*.sql
@@ -41,13 +37,11 @@ var ErrUncertain = errors.New("it is not known whether the transaction was commi
 // the database at that point: tests crash the store at both.
 type Hook func(op string) error
 
-// settings are those of every connection.
-const settings = "_journal_mode=WAL&_synchronous=FULL&_foreign_keys=1&_busy_timeout=10000&_stmt_cache_size=128"
-
 // Catalog is an open catalog. Its methods may be called from many goroutines.
 type Catalog struct {
-	write *sql.DB // one connection: SQLite has one writer at a time
+	write *sql.DB // one connection: there is one writer at a time
 	read  *sql.DB
+	in    database
 	hook  Hook
 
 	locks     *lockTable
@@ -59,47 +53,16 @@ type Catalog struct {
 	checkpointing sync.Mutex
 }
 
-// Open opens the catalog in the file at path, creates it if it is missing, and runs pending migrations.
-func Open(ctx context.Context, path string, hook Hook) (*Catalog, error) {
-	if err := makePrivate(path); err != nil {
-		return nil, err
-	}
-	write, err := sql.Open("sqlite3", "file:"+url.PathEscape(path)+"?_txlock=immediate&"+settings)
-	if err != nil {
-		return nil, err
-	}
-	write.SetMaxOpenConns(1)
-	if err := migrate(ctx, write); err != nil {
-		return nil, errors.Join(fmt.Errorf("bringing the catalog up to date: %w", err), write.Close())
-	}
-	if _, err := write.ExecContext(ctx, `PRAGMA wal_autocheckpoint = 0`); err != nil { // see Checkpoint
-		return nil, errors.Join(err, write.Close())
-	}
-	read, err := sql.Open("sqlite3", "file:"+url.PathEscape(path)+"?_query_only=1&"+settings)
-	if err != nil {
-		return nil, errors.Join(err, write.Close())
-	}
-	read.SetMaxIdleConns(8)
+// newCatalog is a catalog in a database that is open.
+func newCatalog(write, read *sql.DB, in database, hook Hook) *Catalog {
 	return &Catalog{
-		write: write, read: read, hook: hook,
+		write: write, read: read, in: in, hook: hook,
 		locks: newLockTable(), sequences: sequences{last: map[string]int64{}}, ranks: newRanks(),
-	}, nil
+	}
 }
 
-// makePrivate restricts the catalog to its owner. SQLite creates its journal files with the same permissions.
-func makePrivate(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
-	}
-	if err := f.Chmod(0o600); err != nil && !errors.Is(err, fs.ErrPermission) {
-		return errors.Join(err, f.Close())
-	}
-	return f.Close()
-}
-
-func migrate(ctx context.Context, db *sql.DB) error {
-	p, err := provider(db)
+func migrate(ctx context.Context, in database, db *sql.DB) error {
+	p, err := provider(in, db)
 	if err != nil {
 		return err
 	}
@@ -120,15 +83,12 @@ func (c *Catalog) Close() error { return errors.Join(c.read.Close(), c.write.Clo
 
 // Read runs f in a read-only transaction, which sees one consistent state.
 func (c *Catalog) Read(ctx context.Context, f func(Tx) error) error {
-	tx, err := c.read.BeginTx(ctx, nil)
+	tx, err := c.read.BeginTx(ctx, c.in.reading())
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
-	if err := f(Tx{tx, c.ranks}); err != nil {
-		return err
-	}
-	return tx.Commit()
+	return f(c.tx(ctx, tx, c.ranks)) // there is nothing to commit
 }
 
 // Write runs f in a transaction, which is committed durably if f returns nil and rolled back if it returns an error. If
@@ -139,13 +99,13 @@ func (c *Catalog) Write(ctx context.Context, f func(Tx) error) error {
 		return err
 	}
 	defer tx.Rollback()
-	if err := f(Tx{tx, newRanks()}); err != nil { // what is not committed may never be: it is not kept
+	if err := f(c.tx(ctx, tx, newRanks())); err != nil { // what is not committed may never be: it is not kept
 		return err
 	}
 	if err := c.hook("commit"); err != nil {
 		return err
 	}
-	err = tx.Commit()
+	err = c.in.commit(ctx, tx)
 	if err == nil {
 		c.wrote(ctx)
 		err = c.hook("committed")
@@ -154,32 +114,6 @@ func (c *Catalog) Write(ctx context.Context, f func(Tx) error) error {
 		err = errors.Join(ErrUncertain, err)
 	}
 	return err
-}
-
-// WriteOver is Write where what is replaced or deleted is overwritten in the file.
-func (c *Catalog) WriteOver(ctx context.Context, f func(Tx) error) error {
-	if _, err := c.write.ExecContext(ctx, `PRAGMA secure_delete = ON`); err != nil {
-		return err
-	}
-	defer c.write.Exec(`PRAGMA secure_delete = OFF`) //nolint:errcheck // it only takes longer
-	return c.Write(ctx, f)
-}
-
-// Settle empties the journal that SQLite keeps beside the catalog, which has what was replaced, unless a reader needs
-// it: then it is overwritten later.
-func (c *Catalog) Settle(ctx context.Context) error {
-	return c.checkpoint(ctx,
-		`PRAGMA busy_timeout = 500; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = 10000`)
-}
-
-// isRolledBack reports whether a transaction that ended with err is certain to have had no effect: it was refused, or
-// there was no room for its last page, without which it is not committed.
-func isRolledBack(err error) bool {
-	var e sqlite3.Error
-	if !errors.As(err, &e) {
-		return errors.Is(err, sql.ErrTxDone) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
-	}
-	return e.Code == sqlite3.ErrFull || e.Code == sqlite3.ErrBusy || e.Code == sqlite3.ErrConstraint
 }
 
 // Try runs f and, if it fails, undoes what f has written. The transaction itself can continue.
@@ -200,18 +134,58 @@ func (tx Tx) Try(f func() error) error {
 type Tx struct {
 	sql   *sql.Tx
 	ranks *ranks
+	over  context.Context // of a database at the end of a network: when it is given up; else nil
+}
+
+// tx is a transaction of the catalog's database.
+func (c *Catalog) tx(ctx context.Context, raw *sql.Tx, ranks *ranks) Tx {
+	tx := Tx{sql: raw, ranks: ranks}
+	if c.in.isRemote() {
+		tx.over = ctx
+	}
+	return tx
+}
+
+// statementTime is how long one statement may take where the database may be cut off.
+const statementTime = time.Minute
+
+// statement is the context of one statement.
+func (tx Tx) statement() (context.Context, context.CancelFunc) {
+	if tx.over == nil {
+		return context.Background(), func() {}
+	}
+	return context.WithTimeout(tx.over, statementTime)
+}
+
+// silent says of a statement that was not answered in time that the database is away, unless its request has ended.
+func (tx Tx) silent(err error) error {
+	if tx.over != nil && errors.Is(err, context.DeadlineExceeded) && tx.over.Err() == nil {
+		return errors.Join(errSilent, err)
+	}
+	return err
 }
 
 func (tx Tx) exec(query string, args ...any) error {
-	_, err := tx.sql.Exec(query, args...)
-	return err
+	ctx, done := tx.statement()
+	defer done()
+	_, err := tx.sql.ExecContext(ctx, query, tx.texts(args)...)
+	return tx.silent(err)
+}
+
+// row reads one row, which there must be.
+func (tx Tx) row(query string, args []any, dest ...any) error {
+	ctx, done := tx.statement()
+	defer done()
+	return tx.silent(tx.read(tx.sql.QueryRowContext(ctx, query, tx.texts(args)...)).Scan(dest...))
 }
 
 // one runs a statement that must change exactly one row; none is its error otherwise.
 func (tx Tx) one(none error, query string, args ...any) error {
-	res, err := tx.sql.Exec(query, args...)
+	ctx, done := tx.statement()
+	defer done()
+	res, err := tx.sql.ExecContext(ctx, query, tx.texts(args)...)
 	if err != nil {
-		return err
+		return tx.silent(err)
 	}
 	if n, err := res.RowsAffected(); err != nil || n != 1 {
 		return errors.Join(err, none)
@@ -223,23 +197,27 @@ type scanner interface{ Scan(dest ...any) error }
 
 // get reads one row. Without any, it returns ErrNotFound.
 func get[T any](tx Tx, scan func(scanner) (T, error), query string, args ...any) (T, error) {
-	v, err := scan(tx.sql.QueryRow(query, args...))
+	ctx, done := tx.statement()
+	defer done()
+	v, err := scan(tx.read(tx.sql.QueryRowContext(ctx, query, tx.texts(args)...)))
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
 	}
-	return v, err
+	return v, tx.silent(err)
 }
 
 // list reads all rows. The result is never nil.
 func list[T any](tx Tx, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
-	rows, err := tx.sql.Query(query, args...)
+	ctx, done := tx.statement()
+	defer done()
+	rows, err := tx.sql.QueryContext(ctx, query, tx.texts(args)...)
 	if err != nil {
-		return nil, err
+		return nil, tx.silent(err)
 	}
 	defer rows.Close()
 	out := []T{}
 	for rows.Next() {
-		v, err := scan(rows)
+		v, err := scan(tx.read(rows))
 		if err != nil {
 			return nil, err
 		}
@@ -255,15 +233,3 @@ func micros(t time.Time) int64 { return t.UnixMicro() }
 
 // moment is the reverse of micros.
 func moment(us int64) time.Time { return time.UnixMicro(us).UTC() }
-
-// IsDuplicate reports whether err is the violation of a unique constraint, such as that on a dataset's name.
-func IsDuplicate(err error) bool {
-	var e sqlite3.Error
-	return errors.As(err, &e) && e.ExtendedCode == sqlite3.ErrConstraintUnique
-}
-
-// IsConstraint reports whether err is the violation of any constraint.
-func IsConstraint(err error) bool {
-	var e sqlite3.Error
-	return errors.As(err, &e) && e.Code == sqlite3.ErrConstraint
-}

@@ -23,11 +23,24 @@ type fixture struct {
 
 var start = time.Date(2026, 1, 31, 10, 0, 0, 0, time.UTC)
 
-func open(t *testing.T) *fixture { return openAt(t, filepath.Join(t.TempDir(), "catalog.db")) }
+func open(t *testing.T) *fixture {
+	t.Helper()
+	if onPostgres(t) {
+		return openURL(t, newDatabase(t))
+	}
+	return openAt(t, filepath.Join(t.TempDir(), "catalog.db"))
+}
+
+func noHook(string) error { return nil }
 
 func openAt(t *testing.T, path string) *fixture {
 	t.Helper()
-	c, err := Open(t.Context(), path, func(string) error { return nil })
+	c, err := Open(t.Context(), path, noHook)
+	return opened(t, c, err)
+}
+
+func opened(t *testing.T, c *Catalog, err error) *fixture {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}

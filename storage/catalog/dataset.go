@@ -161,7 +161,7 @@ func (tx Tx) AddFamily(id string) error {
 
 // Family returns the last row id and the last field id that were assigned in a family.
 func (tx Tx) Family(id string) (row, field int64, err error) {
-	err = tx.sql.QueryRow(`SELECT last_row, last_field FROM families WHERE id = $1`, id).Scan(&row, &field)
+	err = tx.row(`SELECT last_row, last_field FROM families WHERE id = $1`, []any{id}, &row, &field)
 	return row, field, err
 }
 
@@ -239,7 +239,7 @@ func (tx Tx) AddDocument(v any) (id string, err error) {
 
 func document[T any](tx Tx, id string) (v T, err error) {
 	var body string
-	if err := tx.sql.QueryRow(`SELECT body FROM documents WHERE id = $1`, id).Scan(&body); err != nil {
+	if err := tx.row(`SELECT body FROM documents WHERE id = $1`, []any{id}, &body); err != nil {
 		return v, err
 	}
 	return v, json.Unmarshal([]byte(body), &v)
@@ -253,8 +253,8 @@ func (tx Tx) Properties(id string) (Properties, error) { return document[Propert
 
 // Founder returns the user of a dataset's first commit after the given one; empty if there is none.
 func (tx Tx) Founder(dataset string, after int64) (user string, err error) {
-	err = tx.sql.QueryRow(`SELECT user_name FROM commits WHERE dataset_id = $1 AND id > $2 ORDER BY id LIMIT 1`,
-		dataset, after).Scan(&user)
+	err = tx.row(`SELECT user_name FROM commits WHERE dataset_id = $1 AND id > $2 ORDER BY id LIMIT 1`,
+		[]any{dataset, after}, &user)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}

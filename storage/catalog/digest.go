@@ -89,7 +89,7 @@ const nearest = 1000
 // It may be of a state that was inherited.
 func (tx Tx) LastDigest(dataset string, commit int64, schema string) (CommitDigest, error) {
 	return get(tx, scanCommitDigest, `SELECT id, digest
-		FROM (SELECT c.id AS id, c.schema_id AS schema_id`+commitsBelow+newestFirst+` LIMIT $3)
+		FROM (SELECT c.id AS id, c.schema_id AS schema_id`+commitsBelow+newestFirst+` LIMIT $3) made
 		JOIN commit_digests ON commit_id = id WHERE schema_id = $4 ORDER BY id DESC LIMIT 1`,
 		dataset, commit, nearest, schema)
 }

@@ -16,6 +16,7 @@ import (
 type Frozen struct {
 	Tx
 	conn *sql.Conn
+	in   database
 }
 
 // Freeze returns the catalog as it is now.
@@ -24,12 +25,12 @@ func (c *Catalog) Freeze(ctx context.Context) (*Frozen, error) {
 	if err != nil {
 		return nil, err
 	}
-	tx, err := conn.BeginTx(ctx, nil)
+	tx, err := conn.BeginTx(ctx, c.in.reading())
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	f := &Frozen{Tx{tx, newRanks()}, conn}
-	// SQLite's transaction begins with the first statement.
+	f := &Frozen{c.tx(ctx, tx, newRanks()), conn, c.in}
+	// What a transaction sees is fixed by its first statement.
 	if _, err := f.StoreID(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -45,17 +46,10 @@ func (f *Frozen) Close() error {
 	return errors.Join(err, f.conn.Close())
 }
 
-// CopyTo writes a copy of the catalog, as a file without a journal. It leaves out compacted files, which are made
-// again, and pages that are not used.
+// CopyTo writes a copy of the catalog, as a file of SQLite without a journal. It leaves out compacted files, which are
+// made again.
 func (f *Frozen) CopyTo(ctx context.Context, path string) error {
-	err := f.conn.Raw(func(from any) error {
-		to, err := (&sqlite3.SQLiteDriver{}).Open(fileURL(path))
-		if err != nil {
-			return err
-		}
-		return errors.Join(copyPages(to, from), to.Close())
-	})
-	if err != nil {
+	if err := f.in.copyTo(ctx, f, path); err != nil {
 		return fmt.Errorf("copying the catalog: %w", err)
 	}
 	return tidy(ctx, path)

@@ -46,10 +46,12 @@ const entriesFrom = ` FROM lineage l CROSS JOIN entries e WHERE l.dataset_id = $
 // has one bound on a side.
 const (
 	entriesBegun = entriesFrom + `
-		AND e.begin_commit > CASE WHEN l.after_commit < $2 - 1 THEN $2 - 1 ELSE l.after_commit END
+		AND e.begin_commit > CASE WHEN l.after_commit < CAST($2 AS BIGINT) - 1
+			THEN CAST($2 AS BIGINT) - 1 ELSE l.after_commit END
 		AND e.begin_commit <= CASE WHEN l.until_commit < $3 THEN l.until_commit ELSE $3 END `
 	entriesEnded = entriesFrom + `
-		AND e.end_commit > CASE WHEN l.after_commit < $2 - 1 THEN $2 - 1 ELSE l.after_commit END
+		AND e.end_commit > CASE WHEN l.after_commit < CAST($2 AS BIGINT) - 1
+			THEN CAST($2 AS BIGINT) - 1 ELSE l.after_commit END
 		AND e.end_commit <= CASE WHEN l.until_commit < $3 THEN l.until_commit ELSE $3 END `
 )
 

@@ -45,14 +45,14 @@ func (c *Catalog) OnCheckpoint(f func()) { c.checkpointed = f }
 
 // Checkpoint writes the journal to the catalog's own file, as far as no reader needs it.
 func (c *Catalog) Checkpoint(ctx context.Context) error {
-	return c.checkpoint(ctx, `PRAGMA wal_checkpoint(PASSIVE)`)
+	return c.checkpoint(ctx, false)
 }
 
-func (c *Catalog) checkpoint(ctx context.Context, statement string) error {
+func (c *Catalog) checkpoint(ctx context.Context, truncate bool) error {
 	c.checkpointing.Lock()
 	defer c.checkpointing.Unlock()
 	c.transactions.Store(0)
-	_, err := c.write.ExecContext(ctx, statement)
+	err := c.in.settle(ctx, truncate)
 	if err == nil && c.checkpointed != nil {
 		c.checkpointed()
 	}

@@ -77,7 +77,7 @@ func TestQueriesReadNoWholeTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer raw.Rollback()
-	tx := Tx{raw, newRanks()}
+	tx := Tx{sql: raw, ranks: newRanks()}
 	// By file, or few.
 	sorts := map[string]bool{"live": true, "entries": true, "begun": true, "naming": true, "played": true, "hash": true}
 	// By which rows are found.

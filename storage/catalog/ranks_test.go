@@ -112,7 +112,7 @@ func TestFarBackReadsFewRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer raw.Rollback()
-	tx := Tx{raw, newRanks()}
+	tx := Tx{sql: raw, ranks: newRanks()}
 	if _, err := tx.CountEarlier("a", 20_001); err != nil { // finds the marks
 		t.Fatal(err)
 	}

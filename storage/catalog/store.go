@@ -3,30 +3,22 @@ package catalog
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
-
-	"github.com/mattn/go-sqlite3"
 )
 
 // StoreID returns the id of the store whose objects the catalog indexes; empty: none has been recorded.
 func (tx Tx) StoreID() (string, error) {
-	id, err := get(tx, func(s scanner) (id string, err error) { return id, s.Scan(&id) }, `SELECT id FROM store`)
+	id, err := get(tx, scanText, `SELECT id FROM store`)
 	if errors.Is(err, ErrNotFound) {
 		return "", nil
 	}
 	return id, err
 }
 
+func scanText(s scanner) (text string, err error) { return text, s.Scan(&text) }
+
 // SetStoreID records the store whose objects the catalog indexes. It does not replace an id recorded earlier.
 func (tx Tx) SetStoreID(id string) error {
 	return tx.exec(`INSERT INTO store (id) SELECT $1 WHERE NOT EXISTS (SELECT 1 FROM store)`, id)
-}
-
-// IsDamaged reports whether err says that the file is not a database, or a corrupt one.
-func IsDamaged(err error) bool {
-	var e sqlite3.Error
-	return errors.As(err, &e) && (e.Code == sqlite3.ErrNotADB || e.Code == sqlite3.ErrCorrupt)
 }
 
 // agreements are statements that count contradictions between rows. A file whose pages are from different times, such
@@ -45,25 +37,8 @@ var agreements = map[string]string{
 // Damage describes what is wrong with the catalog, without regard to the objects; empty: nothing.
 func (c *Catalog) Damage(ctx context.Context) (what string, err error) {
 	err = c.Read(ctx, func(tx Tx) error {
-		scanText := func(s scanner) (text string, err error) { return text, s.Scan(&text) }
-		what, err = get(tx, scanText, `PRAGMA integrity_check(1)`)
-		if err != nil || what != "ok" {
-			what = strings.Join(strings.Fields(what), " ")
+		if what, err = c.in.damage(tx); err != nil || what != "" {
 			return err
-		}
-		what = ""
-		broken, err := list(tx, func(s scanner) (string, error) {
-			var t, parent string
-			var row, key any
-			err := s.Scan(&t, &row, &parent, &key)
-			return t, err
-		}, `PRAGMA foreign_key_check`)
-		if err != nil {
-			return err
-		}
-		if len(broken) > 0 {
-			what = fmt.Sprintf("%d rows refer to rows that do not exist", len(broken))
-			return nil
 		}
 		for contradiction, query := range agreements {
 			n, err := get(tx, scanInt, query)

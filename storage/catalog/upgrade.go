@@ -41,7 +41,7 @@ func eachVersion(ctx context.Context, path string, f func(*goose.Provider) error
 		return err
 	}
 	db.SetMaxOpenConns(1)
-	p, err := provider(db)
+	p, err := provider(sqlite{db}, db)
 	if err == nil {
 		err = f(p)
 	}
@@ -55,10 +55,10 @@ func eachVersion(ctx context.Context, path string, f func(*goose.Provider) error
 }
 
 // provider returns the migrations for a database.
-func provider(db *sql.DB) (*goose.Provider, error) {
-	files, err := fs.Sub(migrations, "migrations")
+func provider(in database, db *sql.DB) (*goose.Provider, error) {
+	files, err := in.files()
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(goose.DialectSQLite3, db, files)
+	return goose.NewProvider(in.dialect(), db, files)
 }

@@ -8,15 +8,15 @@ type Usage struct {
 
 // Usage returns what a project stores. It reads rows of datasets, not of files.
 func (tx Tx) Usage(project int64) (u Usage, err error) {
-	err = tx.sql.QueryRow(`SELECT COALESCE(SUM(u.byte_count), 0) FROM datasets d JOIN usage u ON u.dataset_id = d.id
-		WHERE d.project_id = $1`, project).Scan(&u.Bytes)
+	err = tx.row(`SELECT COALESCE(SUM(u.byte_count), 0) FROM datasets d JOIN usage u ON u.dataset_id = d.id
+		WHERE d.project_id = $1`, []any{project}, &u.Bytes)
 	if err != nil {
 		return u, err
 	}
-	err = tx.sql.QueryRow(`SELECT COALESCE(SUM(c.records_total), 0) FROM datasets d
+	err = tx.row(`SELECT COALESCE(SUM(c.records_total), 0) FROM datasets d
 		JOIN lineage l ON l.dataset_id = d.id
 		JOIN commits c ON c.dataset_id = l.ancestor_id AND c.id = d.head
 		WHERE d.project_id = $1 AND d.deleted_at IS NULL AND c.id > l.after_commit AND c.id <= l.until_commit`,
-		project).Scan(&u.Records)
+		[]any{project}, &u.Records)
 	return u, err
 }

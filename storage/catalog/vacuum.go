@@ -92,14 +92,14 @@ func (tx Tx) NextStep(dataset string, after int64) (int64, error) {
 // IsNeeded reports whether other datasets need what a dataset made: its commits, as a part of their history, or its
 // files.
 func (tx Tx) IsNeeded(dataset string) (needed bool, err error) {
-	return needed, tx.sql.QueryRow(`SELECT EXISTS (SELECT 1 FROM lineage WHERE ancestor_id = $1 AND dataset_id <> $1)
-		OR EXISTS (SELECT 1 FROM files WHERE dataset_id = $1 AND object_key <> '')`, dataset).Scan(&needed)
+	return needed, tx.row(`SELECT EXISTS (SELECT 1 FROM lineage WHERE ancestor_id = $1 AND dataset_id <> $1)
+		OR EXISTS (SELECT 1 FROM files WHERE dataset_id = $1 AND object_key <> '')`, []any{dataset}, &needed)
 }
 
 // LastOf returns the last commit and the last file that a dataset made; 0: none.
 func (tx Tx) LastOf(dataset string) (commit, file int64, err error) {
-	return commit, file, tx.sql.QueryRow(`SELECT (SELECT COALESCE(MAX(id), 0) FROM commits WHERE dataset_id = $1),
-		(SELECT COALESCE(MAX(id), 0) FROM files WHERE dataset_id = $1)`, dataset).Scan(&commit, &file)
+	return commit, file, tx.row(`SELECT (SELECT COALESCE(MAX(id), 0) FROM commits WHERE dataset_id = $1),
+		(SELECT COALESCE(MAX(id), 0) FROM files WHERE dataset_id = $1)`, []any{dataset}, &commit, &file)
 }
 
 // RemoveDataset removes all that the catalog has of a dataset that no other one needs, but that it was there.

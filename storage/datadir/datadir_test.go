@@ -39,7 +39,7 @@ func names(list ...string) map[string]string {
 }
 
 func TestWhatADirectoryIs(t *testing.T) {
-	newer := `{"id":"x","format_version":2}`
+	newer := `{"id":"x","format_version":3}`
 	marker := `{"id":"one","format_version":1,"created_at":"2026-01-31T10:00:00Z"}`
 	for name, c := range map[string]struct {
 		files map[string]string
@@ -59,7 +59,7 @@ func TestWhatADirectoryIs(t *testing.T) {
 		"something large":               {files: names("a", "b", "c", "d", "e"), says: "a, b, c and 2 more"},
 		"a marker that is not JSON":     {files: map[string]string{"store.json": "{"}, says: "store.json is damaged"},
 		"a marker without an id":        {files: map[string]string{"store.json": `{"format_version":1}`}, says: "is damaged"},
-		"a newer format":                {files: map[string]string{"store.json": newer}, says: "has format 2"},
+		"a newer format":                {files: map[string]string{"store.json": newer}, says: "has format 3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, bare, err := datadir.Read(directory(t, c.files))

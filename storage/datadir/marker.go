@@ -24,6 +24,8 @@ type Marker struct {
 
 	// IsGuarded is set once there have been users: without them, the settings were lost, and everyone would be let in.
 	IsGuarded bool `json:"guarded,omitempty"`
+	// Catalog is where the catalog is, unless it is in the directory: PostgresCatalog.
+	Catalog string `json:"catalog,omitempty"`
 	// RestoredAt is when a backup was made this store; zero: never. There may be another one that goes on.
 	RestoredAt time.Time `json:"restored_at,omitzero"`
 }
@@ -35,9 +37,11 @@ const (
 	// CatalogFile is the name of the catalog. SQLite appends to it for its log.
 	CatalogFile = "catalog.db"
 
+	// PostgresCatalog says in store.json that the catalog is in a PostgreSQL database.
+	PostgresCatalog = "postgresql"
 	// formatVersion is the newest format that this program knows. It increases when older programs would misread a
-	// store.
-	formatVersion = 1
+	// store: those of the first format look for the catalog in the directory.
+	formatVersion = 2
 )
 
 // CatalogsBefore matches the catalogs of earlier versions that are kept.
@@ -152,7 +156,10 @@ func Guard(dir string) error {
 
 // Write writes store.json.
 func Write(dir string, m Marker, hook blob.Hook) error {
-	m.FormatVersion = formatVersion
+	m.FormatVersion = 1
+	if m.Catalog != "" {
+		m.FormatVersion = formatVersion
+	}
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err

@@ -1,0 +1,59 @@
+package catalog
+
+import (
+	"context"
+	"database/sql"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+)
+
+// database is what differs between the databases that a catalog may be in.
+type database interface {
+	// dialect and files are how goose speaks to it, and the migrations.
+	dialect() goose.Dialect
+	files() (fs.FS, error)
+
+	// isRemote reports whether it may be cut off: then every statement has a time limit.
+	isRemote() bool
+
+	// reading is how a transaction begins that sees one consistent state.
+	reading() *sql.TxOptions
+
+	// commit commits a transaction. isRolledBack tells of its error whether it is certain that nothing was committed.
+	commit(ctx context.Context, tx *sql.Tx) error
+
+	// over runs do so that what it replaces or deletes is overwritten, as far as the database can do that.
+	over(ctx context.Context, do func() error) error
+
+	// settle has what was written before moved to where it stays. With truncate, nothing remains in the journal.
+	settle(ctx context.Context, truncate bool) error
+
+	// damage describes what is wrong with the stored rows, whatever they mean; empty: nothing.
+	damage(tx Tx) (what string, err error)
+
+	// copyTo writes what a frozen catalog has as a SQLite database, which no one has open.
+	copyTo(ctx context.Context, f *Frozen, path string) error
+
+	// holds reports why the catalog can't be written to, or is not this process's.
+	holds(ctx context.Context) error
+
+	// bytes is how much it takes; 0: see the file.
+	bytes(ctx context.Context) (int64, error)
+}
+
+// WriteOver is Write where what is replaced or deleted is overwritten in the file. PostgreSQL has no such thing: there,
+// its vacuum removes what no transaction needs, and its log and its backups have it for as long as they are kept.
+func (c *Catalog) WriteOver(ctx context.Context, f func(Tx) error) error {
+	return c.in.over(ctx, func() error { return c.Write(ctx, f) })
+}
+
+// Settle empties the journal that SQLite keeps beside the catalog, which has what was replaced, unless a reader needs
+// it: then it is overwritten later.
+func (c *Catalog) Settle(ctx context.Context) error { return c.checkpoint(ctx, true) }
+
+// Holds reports why nothing can be recorded, of a catalog that is in a database of its own.
+func (c *Catalog) Holds(ctx context.Context) error { return c.in.holds(ctx) }
+
+// Bytes returns how much a catalog takes that is not in a file of the data directory; 0: it is in one.
+func (c *Catalog) Bytes(ctx context.Context) (int64, error) { return c.in.bytes(ctx) }
