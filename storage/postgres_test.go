@@ -25,7 +25,7 @@ func TestACatalogInPostgreSQL(t *testing.T) {
 	d := b.create("people", "id")
 	b.json(d, catalog.Append, `[{"id": 1, "name": "Ada"}, {"id": 2, "name": "Ben"}]`)
 	second := b.json(d, catalog.Upsert, `[{"id": 2, "name": "Eve\u0000"}]`)
-	if _, err := b.rollback(d, second.ID, storage.Policy{}); err != nil {
+	if _, err := b.rollback(d, second.ID, storage.Stack); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Ready(t.Context()); err != nil {

@@ -33,7 +33,7 @@ type Options struct {
 	// gone. nil: Open fails with that error.
 	Waiting func(error)
 
-	Hook    blob.Hook        // called before every durable step of a commit; for tests
+	Hook blob.Hook // called before every durable step of a commit; for tests
 
 	Free func(dir string) (bytes int64, err error) // left on the disk of a directory; nil: as the system tells
 

@@ -25,8 +25,8 @@ var files embed.FS
 // contents is the order of the manual's pages.
 var contents = []string{
 	"guide", "pages", "merging", "terminal", "sql", "flight", "notebooks", "api", "digests", "gates", "vacuum", "erase",
-	"webhooks", "crunch", "operating", "backups", "observability", "upgrading", "access", "audit", "limits", "security",
-	"readers", "peers", "promises",
+	"webhooks", "crunch", "operating", "cluster", "backups", "observability", "upgrading", "access", "audit", "limits",
+	"security", "readers", "peers", "promises",
 }
 
 // policy lets the manual's pages load their style sheets, the script that chooses the colours, images, and nothing

@@ -94,7 +94,9 @@ func (c *Catalog) Read(ctx context.Context, f func(Tx) error) error {
 // Write runs f in a transaction, which is committed durably if f returns nil and rolled back if it returns an error. If
 // the error is ErrUncertain, the transaction may have been committed.
 func (c *Catalog) Write(ctx context.Context, f func(Tx) error) error {
-	tx, err := c.write.BeginTx(ctx, nil)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	tx, err := c.begin(ctx, cancel)
 	if err != nil {
 		return err
 	}
@@ -105,7 +107,7 @@ func (c *Catalog) Write(ctx context.Context, f func(Tx) error) error {
 	if err := c.hook("commit"); err != nil {
 		return err
 	}
-	err = c.in.commit(ctx, tx)
+	err = c.in.commit(ctx, cancel, tx)
 	if err == nil {
 		c.wrote(ctx)
 		err = c.hook("committed")
@@ -114,6 +116,21 @@ func (c *Catalog) Write(ctx context.Context, f func(Tx) error) error {
 		err = errors.Join(ErrUncertain, err)
 	}
 	return err
+}
+
+// begin begins a transaction that writes, once those before it have ended: not later than a statement may take where
+// the database may be cut off.
+func (c *Catalog) begin(ctx context.Context, cancel func()) (*sql.Tx, error) {
+	if !c.in.isRemote() {
+		return c.write.BeginTx(ctx, nil)
+	}
+	late := time.AfterFunc(statementTime, cancel)
+	defer late.Stop()
+	tx, err := c.write.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil && !late.Stop() {
+		err = errors.Join(errSilent, err)
+	}
+	return tx, err
 }
 
 // Try runs f and, if it fails, undoes what f has written. The transaction itself can continue.

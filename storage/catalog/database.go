@@ -20,8 +20,9 @@ type database interface {
 	// reading is how a transaction begins that sees one consistent state.
 	reading() *sql.TxOptions
 
-	// commit commits a transaction. isRolledBack tells of its error whether it is certain that nothing was committed.
-	commit(ctx context.Context, tx *sql.Tx) error
+	// commit commits a transaction, which cancel ends. isRolledBack reports of its error whether it is certain that
+	// nothing was committed.
+	commit(ctx context.Context, cancel func(), tx *sql.Tx) error
 
 	// over runs do so that what it replaces or deletes is overwritten, as far as the database can do that.
 	over(ctx context.Context, do func() error) error

@@ -109,6 +109,7 @@ func configured(url string) (*pgx.ConnConfig, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTime
 	}
+	config.DialFunc = dialer(config.ConnectTimeout).DialContext
 	return config, nil
 }
 
@@ -176,6 +177,11 @@ func (p *postgres) where() string {
 func (p *postgres) connected(ctx context.Context, conn *pgx.Conn) error {
 	if p.lost.Load() {
 		return ErrLost
+	}
+	// What is answered must be durable, whatever the database's default is.
+	if _, err := conn.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', FALSE)
+		WHERE current_setting('synchronous_commit') = 'off'`); err != nil {
+		return err
 	}
 	if err := p.lock(ctx, conn); err != nil {
 		if errors.Is(err, ErrTaken) && p.epoch.Load() != 0 && p.hasLost(ctx, conn) {
@@ -273,11 +279,11 @@ func (*postgres) reading() *sql.TxOptions {
 }
 
 // commit commits a transaction. If the connection breaks meanwhile, PostgreSQL is asked what came of it.
-func (p *postgres) commit(ctx context.Context, tx *sql.Tx) error {
-	bound, done := context.WithTimeout(ctx, statementTime)
-	defer done()
+func (p *postgres) commit(ctx context.Context, cancel func(), tx *sql.Tx) error {
+	late := time.AfterFunc(statementTime, cancel)
+	defer late.Stop()
 	var id string
-	if err := tx.QueryRowContext(bound, `SELECT pg_current_xact_id()::text`).Scan(&id); err != nil {
+	if err := tx.QueryRowContext(ctx, `SELECT pg_current_xact_id()::text`).Scan(&id); err != nil {
 		return errors.Join(errRolledBack, err)
 	}
 	err := tx.Commit()

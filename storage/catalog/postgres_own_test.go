@@ -22,6 +22,7 @@ var postgresOnly = map[string]func(*testing.T){
 	"text":     anyText,
 	"schemas":  aCatalogInASchema,
 	"newer":    aNewerProgram,
+	"answer":   aLostAnswer,
 }
 
 // columnsOf describes the tables of a catalog: their columns with what may be in them, and their keys.

@@ -65,7 +65,7 @@ func (sqlite) isRemote() bool { return false }
 
 func (sqlite) reading() *sql.TxOptions { return nil }
 
-func (sqlite) commit(_ context.Context, tx *sql.Tx) error { return tx.Commit() }
+func (sqlite) commit(_ context.Context, _ func(), tx *sql.Tx) error { return tx.Commit() }
 
 func (s sqlite) over(ctx context.Context, do func() error) error {
 	if _, err := s.write.ExecContext(ctx, `PRAGMA secure_delete = ON`); err != nil {
