@@ -22,10 +22,10 @@ func TestACatalogInPostgreSQL(t *testing.T) {
 	server := postgrestest.Start(t)
 	dir, there := t.TempDir(), storage.Options{Catalog: server.URL("postgres", "")}
 	b := reopen(t, dir, there)
-	d := b.create("people", "id")
-	b.json(d, catalog.Append, `[{"id": 1, "name": "Ada"}, {"id": 2, "name": "Ben"}]`)
-	second := b.json(d, catalog.Upsert, `[{"id": 2, "name": "Eve\u0000"}]`)
-	if _, err := b.rollback(d, second.ID, storage.Stack); err != nil {
+	d := b.Create("people", "id")
+	b.JSON(d, catalog.Append, `[{"id": 1, "name": "Ada"}, {"id": 2, "name": "Ben"}]`)
+	second := b.JSON(d, catalog.Upsert, `[{"id": 2, "name": "Eve\u0000"}]`)
+	if _, err := b.TryRollback(d, second.ID, storage.Stack); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Ready(t.Context()); err != nil {
@@ -68,14 +68,12 @@ func TestACatalogInPostgreSQL(t *testing.T) {
 		there,
 	} {
 		if i == 1 {
-			there := reopen(t, dir, there)
 			server.Create(t, "lost")
-			there.Close()
 		}
 		b := reopen(t, dir, place)
-		b.want(d, "head", want...)
+		b.Want(d, "head", want...)
 		more := fmt.Sprintf(`{"id":%d,"name":"of %d"}`, 10+i, i)
-		b.json(d, catalog.Append, "["+more+"]")
+		b.JSON(d, catalog.Append, "["+more+"]")
 		want = append(want, more)
 		if commits, err := b.History.Commits(t.Context(), d, catalog.Forever, 99); err != nil || len(commits) != 4+i {
 			t.Errorf("in place %d there are %d commits, %v", i, len(commits), err)
@@ -90,7 +88,7 @@ func TestPostgreSQLRestartsWhileClientsCommit(t *testing.T) {
 	server := postgrestest.Start(t)
 	b := reopen(t, t.TempDir(), storage.Options{Catalog: server.URL("postgres", "")})
 	const writers = 3
-	datasets := []string{b.create("one", "id"), b.create("two", "id")}
+	datasets := []string{b.Create("one", "id"), b.Create("two", "id")}
 	var stood, unknown [writers][]int
 	stop := make(chan struct{})
 	var work sync.WaitGroup
@@ -103,7 +101,7 @@ func TestPostgreSQLRestartsWhileClientsCommit(t *testing.T) {
 				default:
 				}
 				id := w*100000 + n
-				_, err := b.try(datasets[w%2], catalog.Append, "json", fmt.Sprintf(`[{"id": %d}]`, id))
+				_, err := b.Try(datasets[w%2], catalog.Append, "json", fmt.Sprintf(`[{"id": %d}]`, id))
 				var e *fault.Error
 				switch {
 				case err == nil:
@@ -130,7 +128,7 @@ func TestPostgreSQLRestartsWhileClientsCommit(t *testing.T) {
 				want[fmt.Sprintf(`{"id":%d}`, id)] = true
 			}
 		}
-		rows := b.rows(d, "head", false)
+		rows := b.Rows(d, "head", false)
 		for _, row := range rows {
 			if !want[row] {
 				t.Errorf("%s was refused and is there", row)
