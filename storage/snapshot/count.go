@@ -2,7 +2,6 @@ package snapshot
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -28,8 +27,7 @@ func (d *Difference) Count(ctx context.Context, conn *duck.Conn) (Counts, error)
 	}
 	parts := InSlices(d.compared())
 	if len(parts) == 1 {
-		_, err := out.add(ctx, conn, d, false)
-		return out, err
+		return out, out.addWhole(ctx, conn, d)
 	}
 	var modified []bool // of the joined records, in the order of their keys
 	for _, columns := range parts {
@@ -47,6 +45,17 @@ func (d *Difference) Count(ctx context.Context, conn *duck.Conn) (Counts, error)
 		}
 	}
 	return out, nil
+}
+
+// addWhole counts what differs in all columns.
+func (c *Counts) addWhole(ctx context.Context, conn *duck.Conn, d *Difference) error {
+	if d.Opened() >= alignedRows {
+		if done, err := c.addAligned(ctx, conn, d); done || err != nil {
+			return err
+		}
+	}
+	_, err := c.add(ctx, conn, d, false)
+	return err
 }
 
 // listed returns the SQL of a list of booleans: which joined records were modified, in the order of their keys.
@@ -70,7 +79,7 @@ func (c *Counts) add(ctx context.Context, conn *duck.Conn, d *Difference, slice 
 	columns := d.compared()
 	list := []string{countIf("in_a IS NULL"), countIf("in_b IS NULL"), countIf("in_a AND in_b AND " + d.Differs())}
 	for _, c := range columns {
-		list = append(list, countIf(fmt.Sprintf("in_a AND in_b AND a%d IS DISTINCT FROM b%d", c.ID, c.ID)))
+		list = append(list, countIf("in_a AND in_b AND "+differsIn(c)))
 	}
 	if slice {
 		list = append(list, d.listed())
@@ -81,15 +90,20 @@ func (c *Counts) add(ctx context.Context, conn *duck.Conn, d *Difference, slice 
 	}
 	defer batch.Release()
 	c.Added, c.Removed, c.Modified = countIn(batch, 0), countIn(batch, 1), countIn(batch, 2)
+	c.addColumns(columns, batch)
+	if !slice {
+		return nil, nil
+	}
+	return booleans(batch.Column(int(batch.NumCols()) - 1).(*array.List).ListValues().(*array.Boolean)), nil
+}
+
+// addColumns counts the records that differ in each column, which a batch has after the three counts of all.
+func (c *Counts) addColumns(columns []schema.Column, batch arrow.RecordBatch) {
 	for i, column := range columns {
 		if n := countIn(batch, 3+i); n > 0 {
 			c.Columns[column.Name] = n
 		}
 	}
-	if !slice {
-		return nil, nil
-	}
-	return booleans(batch.Column(int(batch.NumCols()) - 1).(*array.List).ListValues().(*array.Boolean)), nil
 }
 
 // countIf returns the SQL of the number of rows that meet a condition.

@@ -314,14 +314,10 @@ const (
 // Joined returns the SQL of both sides joined on the key: the columns of A as a<id>, those of B as b<id>, and in_a and
 // in_b, which are true or null. It includes records that are equal on both sides.
 func (d *Difference) Joined() string {
-	var on []string
-	for _, c := range d.Schema.KeyColumns() {
-		on = append(on, fmt.Sprintf("a.a%d = b.b%d", c.ID, c.ID))
-	}
 	return duck.Fill(joinSides, duck.Parts{
 		"side_a":   d.sides[0].rows(d.B, columnNames{"true AS in_a, ", "a", "a_commit"}),
 		"side_b":   d.sides[1].rows(d.A, columnNames{"true AS in_b, ", "b", "b_commit"}),
-		"same_key": strings.Join(on, " AND "),
+		"same_key": d.sameKey(),
 	})
 }
 
@@ -334,7 +330,7 @@ func (d *Difference) Differs() string {
 		if d.watched != nil && !d.watched[c.ID] {
 			continue
 		}
-		conditions = append(conditions, fmt.Sprintf("a%d IS DISTINCT FROM b%d", c.ID, c.ID))
+		conditions = append(conditions, differsIn(c))
 	}
 	return "(" + strings.Join(conditions, " OR ") + ")"
 }

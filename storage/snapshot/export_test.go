@@ -1,5 +1,11 @@
 package snapshot
 
+import (
+	"context"
+
+	"github.com/rowback/rowback/storage/duck"
+)
+
 // ListIn is List with slices of at most a number of columns.
 func (d *Difference) ListIn(most int, changes ...string) (Listing, error) {
 	return d.list(most, changes)
@@ -7,3 +13,11 @@ func (d *Difference) ListIn(most int, changes ...string) (Listing, error) {
 
 // KeysIn is Keys with slices of at most a number of columns.
 func (d *Difference) KeysIn(most int) Listing { return d.keys(most) }
+
+// CountAligned counts what differs without a join; ok is false if the keys of both sides are not the same in the same
+// order.
+func (d *Difference) CountAligned(ctx context.Context, conn *duck.Conn) (out Counts, ok bool, err error) {
+	out.Columns = map[string]int64{}
+	ok, err = out.addAligned(ctx, conn, d)
+	return out, ok, err
+}
