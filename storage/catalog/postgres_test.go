@@ -6,8 +6,8 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -137,25 +137,25 @@ func TestOnPostgreSQL(t *testing.T) {
 
 // No test is left out but for a reason.
 func TestEveryTestIsOfBothDatabasesOrSaysWhyNot(t *testing.T) {
-	packages, err := parser.ParseDir(token.NewFileSet(), ".", func(f fs.FileInfo) bool {
-		return strings.HasSuffix(f.Name(), "_test.go")
-	}, 0)
+	paths, err := filepath.Glob("*_test.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range packages {
-		ast.Inspect(p, func(n ast.Node) bool {
-			f, ok := n.(*ast.FuncDecl)
+	for _, path := range paths {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range file.Decls {
+			f, ok := d.(*ast.FuncDecl)
 			if !ok || f.Recv != nil || !strings.HasPrefix(f.Name.Name, "Test") {
-				return true
+				continue
 			}
 			name := f.Name.Name
-			if conformance[name] == nil && embeddedOnly[name] == "" && !strings.Contains(name, "PostgreSQL") &&
-				name != t.Name() && name != "TestMain" {
+			if conformance[name] == nil && embeddedOnly[name] == "" && name != "TestOnPostgreSQL" && name != t.Name() {
 				t.Errorf("%s is in neither list", name)
 			}
-			return true
-		})
+		}
 	}
 	if os.Getenv(postgrestest.Demanded) != "" && len(conformance) < 30 {
 		t.Errorf("only %d tests run on both", len(conformance))
