@@ -76,5 +76,8 @@ func (b *bench) page(d string) string {
 	for _, one := range discussions {
 		out = append(out, storagetest.ToJSON(one.Discussion))
 	}
-	return strings.Join(append(out, storagetest.ToJSON(versions), storagetest.ToJSON(savepoints), storagetest.ToJSON(backups)), "\n")
+	for _, list := range []any{versions, savepoints, backups} {
+		out = append(out, storagetest.ToJSON(list))
+	}
+	return strings.Join(out, "\n")
 }

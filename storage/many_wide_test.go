@@ -9,6 +9,7 @@ import (
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/snapshot"
 	"github.com/rowback/rowback/storage/storagetest"
 )
 
@@ -88,7 +89,7 @@ func (m wideModel) equals(b *bench, dataset string, columns int) {
 // More records of many columns than are written from memory are changed in slices of the columns, and come to what
 // narrow ones do.
 func TestManyWideRecordsAreChangedInSlices(t *testing.T) {
-	const n, records, last = 900, 1010, 899 // two slices
+	const n, records, last = snapshot.SliceColumns + 2, 1010, snapshot.SliceColumns + 1 // two slices
 	b, m := open(t), wideModel{}
 	d := b.Create("wide", "id")
 	b.JSON(d, "append", "["+someOf(0, n, 0, func(int) bool { return true })+"]")
@@ -108,7 +109,7 @@ func TestManyWideRecordsAreChangedInSlices(t *testing.T) {
 		}
 		return 0
 	}
-	did("append", m.set(1, records, []int{0, 800, last}, idOr0, false), "+1009 -0 ~0 =1010")
+	did("append", m.set(1, records, []int{0, 500, last}, idOr0, false), "+1009 -0 ~0 =1010")
 	f, g, both := b.MakeFork(d, "fork", "head"), b.MakeFork(d, "target", "head"), m.clone()
 
 	odd := func(id, _ int) int { return id % 2 }
@@ -123,7 +124,7 @@ func TestManyWideRecordsAreChangedInSlices(t *testing.T) {
 	for id := 600; id < records; id++ {
 		delete(m, id)
 	}
-	did("replace", m.set(0, 600, []int{0, 800, last}, idOr0, true), "+0 -410 ~301 =600")
+	did("replace", m.set(0, 600, []int{0, 500, last}, idOr0, true), "+0 -410 ~301 =600")
 
 	// What the target changed and changed back is as the action found it, but for its place: the files are made anew.
 	b.Put(f, "upsert", intake.CSV, both.set(0, records, []int{0, last}, func(id, c int) int { return id + c + 7 }, false))

@@ -157,7 +157,8 @@ func stateOf(b *bench, d string) string {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return strings.Join(b.Rows(d, "head", true), "\n") + storagetest.ToJSON(snap.Schema.Columns) + storagetest.ToJSON(q) + storagetest.ToJSON(k) +
+	return strings.Join(b.Rows(d, "head", true), "\n") +
+		storagetest.ToJSON(snap.Schema.Columns) + storagetest.ToJSON(q) + storagetest.ToJSON(k) +
 		storagetest.ToJSON(snap.Properties)
 }
 

@@ -62,7 +62,8 @@ func TestWideRecords(t *testing.T) {
 	b.JSON(f, "upsert", wide(n, 1))
 	b.JSON(f, "upsert", `[{"id":1,"c0":9}]`)
 	b.MakeMerge(f, d)
-	if c := b.JSON(d, "replace", "["+someOf(2, n, 5, func(int) bool { return true })+"]"); storagetest.Counts(c) != "+0 -1 ~1 =1" {
+	one := "[" + someOf(2, n, 5, func(int) bool { return true }) + "]"
+	if c := b.JSON(d, "replace", one); storagetest.Counts(c) != "+0 -1 ~1 =1" {
 		t.Errorf("the replace did %s", storagetest.Counts(c))
 	}
 	if c := b.JSON(d, "replace", "[]"); storagetest.Counts(c) != "+0 -1 ~0 =0" {

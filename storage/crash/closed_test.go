@@ -51,17 +51,26 @@ func TestAStartReadsWhatChanged(t *testing.T) {
 		do   func(b *bench, d [2]string)
 		read [2]bool
 	}{
-		"nothing changed":     {func(*bench, [2]string) {}, [2]bool{false, false}},
-		"a label was added":   {func(b *bench, d [2]string) { touch(b, filepath.Join(b.Dir, "objects", d[1], "labels")) }, [2]bool{false, true}},
-		"a commit was added":  {func(b *bench, d [2]string) { touch(b, filepath.Join(b.Dir, "objects", d[0])) }, [2]bool{true, false}},
-		"it was not noted":    {func(b *bench, _ [2]string) { b.Must(os.Remove(closedFile(b.Dir))) }, [2]bool{true, true}},
-		"the note is damaged": {func(b *bench, _ [2]string) { b.Must(os.WriteFile(closedFile(b.Dir), []byte("{"), 0o600)) }, [2]bool{true, true}},
+		"nothing changed": {func(*bench, [2]string) {}, [2]bool{false, false}},
+		"a label was added": {func(b *bench, d [2]string) {
+			touch(b, filepath.Join(b.Dir, "objects", d[1], "labels"))
+		}, [2]bool{false, true}},
+		"a commit was added": {func(b *bench, d [2]string) {
+			touch(b, filepath.Join(b.Dir, "objects", d[0]))
+		}, [2]bool{true, false}},
+		"it was not noted": {func(b *bench, _ [2]string) { b.Must(os.Remove(closedFile(b.Dir))) }, [2]bool{true, true}},
+		"the note is damaged": {func(b *bench, _ [2]string) {
+			b.Must(os.WriteFile(closedFile(b.Dir), []byte("{"), 0o600))
+		}, [2]bool{true, true}},
 		"another catalog": {func(b *bench, _ [2]string) {
 			text, err := os.ReadFile(filepath.Join(b.Dir, "catalog.db"))
 			b.Must(err)
 			storagetest.WithCatalog(b.T, b.Dir, text)
 		}, [2]bool{true, true}},
-		"an opening since": {func(b *bench, _ [2]string) { b.Store = reopen(b.T, b.Dir, storage.Options{}).Store; b.abandon() }, [2]bool{true, true}},
+		"an opening since": {func(b *bench, _ [2]string) {
+			b.Store = reopen(b.T, b.Dir, storage.Options{}).Store
+			b.abandon()
+		}, [2]bool{true, true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, d := numbered(t)

@@ -222,7 +222,7 @@ func TestErasingBesideWriters(t *testing.T) {
 			t.Errorf("%s: %v", code, err)
 		}
 	}
-	for w := range 16 {
+	for w := range 8 {
 		wg.Go(func() {
 			for i := 0; i < 40 && ctx.Err() == nil; i++ {
 				body := fmt.Sprintf(`[{"id":%d,"v":"w%d"},{"id":%d,"v":"%d"}]`, next.Add(1), w, 1+w%3, next.Load())
@@ -250,7 +250,7 @@ func TestErasingBesideWriters(t *testing.T) {
 			}
 		})
 	}
-	for i := range 6 {
+	for i := range 4 {
 		b.EraseKeys(d, fmt.Sprint(1+i%3), fmt.Sprint(1001+20*i))
 	}
 	stop()

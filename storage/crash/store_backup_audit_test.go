@@ -47,7 +47,8 @@ func TestABackupHasTheAuditLog(t *testing.T) {
 	logged(t, b.Dir, two, "c\nhalf of an ent")
 	logged(t, b.Dir, "2026-03-000000000000004.ndjson", "half")
 	logged(t, b.Dir, "notes.txt", "mine")
-	storagetest.Must(t, os.Symlink(filepath.Join(b.Dir, "store.json"), filepath.Join(b.Dir, "audit", "2026-04-000000000000009.ndjson")))
+	storagetest.Must(t, os.Symlink(filepath.Join(b.Dir, "store.json"),
+		filepath.Join(b.Dir, "audit", "2026-04-000000000000009.ndjson")))
 	target := t.TempDir()
 	b.backUp(target)
 	logged(t, b.Dir, two, "c\nd\n")

@@ -52,7 +52,8 @@ func TestPruning(t *testing.T) {
 	done, err := storage.PruneBackups(target, 2, false, nil)
 	storagetest.Must(t, err)
 	if done.Objects != dry.Objects || len(targetObjects(t, target)) != before-done.Objects {
-		t.Errorf("it removed %+v, and said %+v before; %d objects of %d are left", done, dry, len(targetObjects(t, target)), before)
+		t.Errorf("it removed %+v, and said %+v before; %d objects of %d are left", done, dry,
+			len(targetObjects(t, target)), before)
 	}
 	wholeTarget(t, target)
 	for i, m := range made[1:] {
@@ -184,7 +185,11 @@ func TestDamageInATarget(t *testing.T) {
 		}
 		one := storagetest.Copied(t, target)
 		path = filepath.Join(one, strings.TrimPrefix(path, target))
-		for _, how := range []func(){func() { spoil(t, path) }, func() { storagetest.Must(t, os.Truncate(path, 1)) }, func() { os.Remove(path) }} {
+		for _, how := range []func(){
+			func() { spoil(t, path) },
+			func() { storagetest.Must(t, os.Truncate(path, 1)) },
+			func() { os.Remove(path) },
+		} {
 			how()
 			out, err := storage.CheckBackups(t.Context(), one, false)
 			if err != nil || len(out.Problems) == 0 {

@@ -273,7 +273,8 @@ func (f *family) checkCounts(d *member, c *deed) {
 		want.Modified = f.modified(before, after, want.Modified)
 	}
 	if got := after.Commit; got.Added != want.Added || got.Removed != want.Removed || got.Modified != want.Modified {
-		f.Errorf("%s of %s, commit %d: %s; the model has +%d -%d ~%d", c.mode, d.name, c.id, storagetest.Counts(got), want.Added,
+		f.Errorf("%s of %s, commit %d: %s; the model has +%d -%d ~%d",
+			c.mode, d.name, c.id, storagetest.Counts(got), want.Added,
 			want.Removed, want.Modified)
 	}
 }
@@ -429,7 +430,8 @@ func (f *family) doMerge(target *member) {
 	}
 	before, bytes := f.trace(target), f.DiskBytes()
 	out, err := f.Merge(context.Background(), target.id, m, storage.Request{})
-	f.tell("merge of %s into %s %s: played %v, conflicts %v, %v", source.name, target.name, storagetest.ToJSON(m), idsOf(out.Played),
+	f.tell("merge of %s into %s %s: played %v, conflicts %v, %v",
+		source.name, target.name, storagetest.ToJSON(m), idsOf(out.Played),
 		len(out.Conflicts), err)
 	if f.lacks(err, source, (&replay{source: source, target: target}).chosen(m)) {
 		return
@@ -956,7 +958,10 @@ func TestFamilies(t *testing.T) {
 }
 
 func runFamily(t *testing.T, seed uint64, keyed bool, steps int) {
-	f := &family{bench: reopen(t, t.TempDir(), storagetest.Eager), rng: rand.New(rand.NewPCG(seed, 0)), keyed: keyed, columnIDs: map[string]int{}}
+	f := &family{
+		bench: reopen(t, t.TempDir(), storagetest.Eager), rng: rand.New(rand.NewPCG(seed, 0)),
+		keyed: keyed, columnIDs: map[string]int{},
+	}
 	f.run(seed, steps)
 }
 

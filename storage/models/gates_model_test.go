@@ -197,7 +197,8 @@ func (m *gateModel) setSome() {
 
 func (m *gateModel) lines(of map[int]gated) (lines []string) {
 	for id, r := range of {
-		lines = append(lines, fmt.Sprintf(`{"id":%d,"n":%s,"q":%s,"t":%s}`, id, storagetest.ToJSON(r.n), storagetest.ToJSON(r.q), storagetest.ToJSON(r.t)))
+		lines = append(lines, fmt.Sprintf(`{"id":%d,"n":%s,"q":%s,"t":%s}`,
+			id, storagetest.ToJSON(r.n), storagetest.ToJSON(r.q), storagetest.ToJSON(r.t)))
 	}
 	return lines
 }

@@ -329,7 +329,8 @@ func (m *model) doWhole() {
 	}
 	m.record(c, added, displaced)
 	if c.Added != int64(len(added)-modified) || c.Modified != int64(modified) || c.Removed != int64(gone) {
-		m.Errorf("replace: %s; the model added %d, changed %d and removed %d", storagetest.Counts(c), len(added)-modified, modified, gone)
+		m.Errorf("replace: %s; the model added %d, changed %d and removed %d",
+			storagetest.Counts(c), len(added)-modified, modified, gone)
 	}
 }
 
@@ -535,7 +536,8 @@ func (m *model) doCascade(undone *change, p storage.Policy, answer storage.Rollb
 	told, errDry := m.Cascade(ctx, m.dataset, undone.id, p, storage.Request{Preview: &dry})
 	c, err := m.Cascade(ctx, m.dataset, undone.id, p, storage.Request{})
 	if (errDry == nil) != (err == nil) || err == nil && storagetest.Counts(told) != storagetest.Counts(c) {
-		m.Fatalf("a dry run of a cascade says %s, %v; it is %s, %v", storagetest.Counts(told), errDry, storagetest.Counts(c), err)
+		m.Fatalf("a dry run of a cascade says %s, %v; it is %s, %v",
+			storagetest.Counts(told), errDry, storagetest.Counts(c), err)
 	}
 	var e *fault.Error
 	if errors.As(err, &e) && e.Code == "undone_twice" {
