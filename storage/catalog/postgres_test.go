@@ -75,6 +75,7 @@ var embeddedOnly = map[string]string{
 	"TestANewerCatalogIsRefused":         "of a file",
 	"TestQueriesReadNoWholeTable":        "of SQLite's plans",
 	"TestFarBackReadsFewRows":            "of SQLite's driver",
+	"TestWhichErrorsAreOfACutConnection": "asks no database",
 	"TestWhichErrorsAreCertain":          "asks no database",
 	"TestErrorsOfTheDisk":                "asks no database",
 	"TestTheCatalogIsPrivate":            "of a file",

@@ -1,0 +1,46 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/mattn/go-sqlite3"
+)
+
+// Only what the database or the way to it is to blame for may pass by itself. What the disk, the request or SQLite is to
+// blame for is not asked again.
+func TestWhichErrorsAreOfACutConnection(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, true},
+		{fmt.Errorf("writing: %w", io.ErrUnexpectedEOF), true},
+		{pgconn.ErrConnClosed, true},
+		{&pgconn.PgError{Code: "57P01"}, true}, // it is shutting down
+		{&pgconn.PgError{Code: "53300"}, true}, // too many connections
+		{&pgconn.PgError{Code: "40001"}, true},
+		{errors.Join(errSilent, context.DeadlineExceeded), true},
+		{ErrLost, true},
+		{&pgconn.PgError{Code: uniqueViolation}, false},
+		{&pgconn.PgError{Code: "42601"}, false},
+		{context.DeadlineExceeded, false},
+		{context.Canceled, false},
+		{syscall.EIO, false},
+		{&os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, false},
+		{sqlite3.Error{Code: sqlite3.ErrIoErr, SystemErrno: syscall.EIO}, false},
+		{ErrMoved, false},
+		{nil, false},
+	} {
+		if got := IsUnavailable(c.err); got != c.want {
+			t.Errorf("%v: %v", c.err, got)
+		}
+	}
+}
