@@ -19,7 +19,7 @@ type datasetCmd struct {
 	Edit     datasetEditCmd     `cmd:"" help:"Change a dataset's description and what is declared of it."`
 	Rename   datasetRenameCmd   `cmd:"" help:"Give a dataset another name."`
 	Delete   datasetDeleteCmd   `cmd:"" help:"Delete a dataset. Until vacuum removes it, undelete brings it back."`
-	Undelete datasetUndeleteCmd `cmd:"" help:"Bring a deleted dataset back, by its id."`
+	Undelete datasetUndeleteCmd `cmd:"" help:"Bring a deleted dataset back."`
 }
 
 const datasetsPath = "/api/v1/datasets"
@@ -317,16 +317,54 @@ func (cmd *datasetDeleteCmd) Run(c console) error {
 // datasetUndeleteCmd brings a deleted dataset back.
 type datasetUndeleteCmd struct {
 	remote
-	ID string `arg:"" help:"The dataset's id, as dataset list --deleted shows it."`
+	Dataset   string      `arg:"" help:"Name or id of the dataset, as dataset list --deleted shows it."`
+	ProjectID *projectRef `help:"${only_project}" aliases:"project" placeholder:"NAME"`
 }
 
-// Run brings a dataset back.
+// Run brings a dataset back. Several deleted ones may have had one name.
 func (cmd *datasetUndeleteCmd) Run(c console) error {
+	id, err := cmd.find()
+	if err != nil {
+		return err
+	}
 	var back datasetAnswer
-	if err := cmd.post(datasetsPath+"/"+url.PathEscape(cmd.ID)+"/undelete", nil, struct{}{}, &back); err != nil {
+	if err := cmd.post(datasetsPath+"/"+url.PathEscape(id)+"/undelete", nil, struct{}{}, &back); err != nil {
 		return err
 	}
 	return c.answer(back, func() {
 		c.printf("dataset %s is back: %s records, head is commit %d\n", back.Name, comma(back.Records), back.Head)
+	})
+}
+
+// find returns the id of the deleted dataset. What no deleted one is called is taken to be an id.
+func (cmd *datasetUndeleteCmd) find() (id string, err error) {
+	all, err := deletedDatasets(cmd.remote, cmd.ProjectID)
+	if err != nil {
+		return "", err
+	}
+	var named []string
+	for _, d := range all {
+		if d.Name == cmd.Dataset {
+			named = append(named, d.ID)
+		}
+	}
+	switch len(named) {
+	case 0:
+		return cmd.Dataset, nil
+	case 1:
+		return named[0], nil
+	}
+	return "", exitError{exitConflict, fmt.Errorf("%d deleted datasets were called %s. Name one by its id: %s",
+		len(named), cmd.Dataset, strings.Join(named, ", "))}
+}
+
+// deletedDatasets lists the datasets that were deleted, of one project or of all.
+func deletedDatasets(r remote, project *projectRef) ([]datasetAnswer, error) {
+	query := url.Values{"limit": {"1000"}, "deleted": {"true"}}
+	if project != nil {
+		query.Set("project_id", fmt.Sprint(*project))
+	}
+	return allPages(r, datasetsPath, query, func(page datasetPage) ([]datasetAnswer, *string) {
+		return page.Datasets, page.NextCursor
 	})
 }

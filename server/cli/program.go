@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -133,7 +134,11 @@ func run(args []string, c console) (code int) {
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		c.fail(fmt.Errorf("%w (see %s --help)", err, commandOf(parser, args)))
+		command := commandOf(parser, args)
+		if namesDatasetByFlag(command, err) {
+			err = errors.New("the dataset is named without a flag: " + command + " NAME")
+		}
+		c.fail(fmt.Errorf("%w (see %s --help)", err, command))
 		return exitUsage
 	}
 	c = p.as(c)
@@ -148,6 +153,13 @@ func run(args []string, c console) (code int) {
 		c.fail(err)
 	}
 	return exitCodeOf(err)
+}
+
+// namesDatasetByFlag reports whether a command line was refused since it names the dataset that it is about as commands
+// about what a dataset has do.
+func namesDatasetByFlag(command string, err error) bool {
+	return strings.HasPrefix(command, "rowback dataset ") &&
+		(strings.Contains(err.Error(), "unknown flag -d") || strings.Contains(err.Error(), "unknown flag --dataset"))
 }
 
 // connect has the command that was chosen decide which server it talks to, if it talks to one.

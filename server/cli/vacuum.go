@@ -10,7 +10,7 @@ import (
 // by itself in the background.
 type vacuumCmd struct {
 	datasetFlags
-	Plan bool `help:"Only show what it would remove, and what holds the rest."`
+	Plan bool `help:"Only show what it would remove, and what holds the rest." aliases:"dry-run"`
 }
 
 // vacuumAnswer is what vacuum removed, or would remove.
