@@ -24,10 +24,10 @@ import (
 // no clocks to agree on, and nothing to renew. A server that connects again has the catalog still if no one took it
 // meanwhile: the epoch in the table tenure is its own.
 //
-// Transactions that write are one after another, as they are in SQLite, and READ COMMITTED: each statement sees all that
-// was committed before. A stricter level would refuse transactions that no other one contradicts, and REPEATABLE READ
-// would hide from a check what was committed while the transaction waited. Those that read are REPEATABLE READ, and see
-// one state.
+// Transactions that write are one after another, as they are in SQLite, and READ COMMITTED: each statement sees all
+// that was committed before. A stricter level would refuse transactions that no other one contradicts, and REPEATABLE
+// READ would hide from a check what was committed while the transaction waited. Those that read are REPEATABLE READ,
+// and see one state.
 type postgres struct {
 	config *pgx.ConnConfig
 	server string

@@ -45,10 +45,12 @@ func sameTables(t *testing.T) {
 	p, s := open(t), openAt(t, t.TempDir()+"/catalog.db")
 	for what, queries := range map[string][2]string{
 		"columns": {
-			`SELECT m.name || '.' || c.name || ' ' || c.type || CASE WHEN c."notnull" <> 0 OR c.pk > 0 THEN ' not null' ELSE '' END
+			`SELECT m.name || '.' || c.name || ' ' || c.type ||
+				CASE WHEN c."notnull" <> 0 OR c.pk > 0 THEN ' not null' ELSE '' END
 				FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'goose%'
 				AND m.name NOT LIKE 'sqlite%'`,
-			`SELECT table_name || '.' || column_name || ' ' || data_type || CASE WHEN is_nullable = 'NO' THEN ' not null' ELSE '' END
+			`SELECT table_name || '.' || column_name || ' ' || data_type ||
+				CASE WHEN is_nullable = 'NO' THEN ' not null' ELSE '' END
 				FROM information_schema.columns WHERE table_schema = current_schema() AND table_name NOT LIKE 'goose%'`,
 		},
 		"keys": {

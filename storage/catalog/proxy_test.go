@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// proxy is between a catalog and PostgreSQL, and breaks the connection at the next COMMIT: before PostgreSQL gets it, or
-// after that was done and before the catalog is answered.
+// proxy is between a catalog and PostgreSQL, and breaks the connection at the next COMMIT: before PostgreSQL gets it,
+// or after that was done and before the catalog is answered.
 type proxy struct {
 	net.Listener
 	to     string

@@ -14,8 +14,8 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
-// Only what the database or the way to it is to blame for may pass by itself. What the disk, the request or SQLite is to
-// blame for is not asked again.
+// Only what the database or the way to it is to blame for may pass by itself. What the disk, the request or SQLite is
+// to blame for is not asked again.
 func TestWhichErrorsAreOfACutConnection(t *testing.T) {
 	for _, c := range []struct {
 		err  error
