@@ -1,0 +1,239 @@
+package bucket
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"golang.org/x/sync/errgroup"
+)
+
+// Object is an object, or a directory, whose key ends with a slash.
+type Object struct {
+	Key  string // below the prefix
+	Size int64  // bytes
+}
+
+// partSize is how large the parts are in which large objects are moved, and parts how many of them at once.
+const (
+	partSize = 16 << 20
+	parts    = 4
+)
+
+// Put stores an object, in place of one that has the key.
+func (b *Bucket) Put(ctx context.Context, key string, data []byte) error {
+	return b.put(ctx, key, bytes.NewReader(data), int64(len(data)), b.options())
+}
+
+// PutNew stores an object unless one has the key: then the error is ErrExists. An object with the same bytes is the one
+// that an earlier attempt stored whose answer was lost.
+func (b *Bucket) PutNew(ctx context.Context, key string, data []byte) error {
+	o := b.options()
+	o.SetMatchETagExcept("*")
+	o.DisableMultipart = true
+	err := b.put(ctx, key, bytes.NewReader(data), int64(len(data)), o)
+	if err == nil {
+		return nil
+	}
+	// The answer to an attempt may have been lost after it was done.
+	if there, err2 := b.Get(ctx, key); err2 == nil && bytes.Equal(there, data) {
+		return nil
+	}
+	return err
+}
+
+// PutFile stores a file, in parts where it is large.
+func (b *Bucket) PutFile(ctx context.Context, key, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	return b.put(ctx, key, f, info.Size(), b.options())
+}
+
+func (b *Bucket) options() minio.PutObjectOptions {
+	return minio.PutObjectOptions{
+		ContentType: "application/octet-stream", ServerSideEncryption: b.sse, StorageClass: b.class,
+		PartSize: partSize, NumThreads: parts,
+	}
+}
+
+func (b *Bucket) put(ctx context.Context, key string, in io.Reader, size int64, o minio.PutObjectOptions) error {
+	ctx, cancel := b.within(ctx, size)
+	defer cancel()
+	_, err := b.core.Client.PutObject(ctx, b.bucket, b.prefix+key, in, size, o)
+	return b.told(ctx, err)
+}
+
+// Get reads an object that is known to be small.
+func (b *Bucket) Get(ctx context.Context, key string) (data []byte, err error) {
+	ctx, cancel := b.within(ctx, 0)
+	defer cancel()
+	err = b.retried(ctx, func() error {
+		in, _, _, err := b.core.GetObject(ctx, b.bucket, b.prefix+key, minio.GetObjectOptions{})
+		if err != nil {
+			return err
+		}
+		defer in.Close()
+		data, err = io.ReadAll(in)
+		return err
+	})
+	return data, b.told(ctx, err)
+}
+
+// Read opens an object for reading from its beginning. An error while it is read may be for a moment only.
+func (b *Bucket) Read(ctx context.Context, key string) (io.ReadCloser, int64, error) {
+	in, info, _, err := b.core.GetObject(ctx, b.bucket, b.prefix+key, minio.GetObjectOptions{})
+	if err != nil {
+		return nil, 0, b.told(ctx, err)
+	}
+	return readOf{in, b, ctx}, info.Size, nil
+}
+
+// readOf is the body of an object, whose errors are the bucket's.
+type readOf struct {
+	io.ReadCloser
+	bucket *Bucket
+	ctx    context.Context
+}
+
+// Read reads.
+func (r readOf) Read(p []byte) (int, error) {
+	n, err := r.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = r.bucket.told(r.ctx, err)
+	}
+	return n, err
+}
+
+// Fetch copies an object of that size to out, in ranges that come beside each other.
+func (b *Bucket) Fetch(ctx context.Context, key string, size int64, out io.WriterAt) error {
+	ctx, cancel := b.within(ctx, size)
+	defer cancel()
+	g, together := errgroup.WithContext(ctx)
+	g.SetLimit(parts)
+	for at := int64(0); at < size && together.Err() == nil; at += partSize {
+		part := min(partSize, size-at)
+		g.Go(func() error {
+			return b.retried(together, func() error { return b.fetchRange(together, key, at, part, out) })
+		})
+	}
+	return b.told(ctx, g.Wait())
+}
+
+func (b *Bucket) fetchRange(ctx context.Context, key string, at, size int64, out io.WriterAt) error {
+	var o minio.GetObjectOptions
+	if err := o.SetRange(at, at+size-1); err != nil {
+		return err
+	}
+	in, _, _, err := b.core.GetObject(ctx, b.bucket, b.prefix+key, o)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	n, err := io.Copy(io.NewOffsetWriter(out, at), io.LimitReader(in, size))
+	if err == nil && n < size {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// retried repeats what failed for a moment: a body that was cut off, say. What the store answered was repeated before.
+func (b *Bucket) retried(ctx context.Context, do func() error) (err error) {
+	for n := range attempts {
+		if err = do(); err == nil || ctx.Err() != nil || isAnswer(err) {
+			return err
+		}
+		wait := time.NewTimer(50 * time.Millisecond << n)
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			wait.Stop()
+		}
+	}
+	return err
+}
+
+// isAnswer reports whether an error is the store's own.
+func isAnswer(err error) bool {
+	var answer minio.ErrorResponse
+	return errors.As(err, &answer)
+}
+
+// Size returns the size of an object, bytes.
+func (b *Bucket) Size(ctx context.Context, key string) (int64, error) {
+	ctx, cancel := b.within(ctx, 0)
+	defer cancel()
+	info, err := b.core.StatObject(ctx, b.bucket, b.prefix+key, minio.StatObjectOptions{})
+	return info.Size, b.told(ctx, err)
+}
+
+// List yields the objects whose keys begin with prefix, in the order of their keys; if shallow, what lies below a
+// directory is one entry, whose key ends with a slash.
+func (b *Bucket) List(ctx context.Context, prefix string, shallow bool) iter.Seq2[Object, error] {
+	return func(yield func(Object, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		for info := range b.core.ListObjectsIter(ctx, b.bucket, minio.ListObjectsOptions{
+			Prefix: b.prefix + prefix, Recursive: !shallow,
+		}) {
+			if info.Err != nil {
+				yield(Object{}, b.told(ctx, info.Err))
+				return
+			}
+			if !yield(Object{strings.TrimPrefix(info.Key, b.prefix), info.Size}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Remove removes objects. It is not an error if there is none.
+func (b *Bucket) Remove(ctx context.Context, keys ...string) error {
+	g, together := errgroup.WithContext(ctx)
+	g.SetLimit(parts)
+	for _, key := range keys {
+		g.Go(func() error {
+			ctx, cancel := b.within(together, 0)
+			defer cancel()
+			return b.told(ctx, b.core.RemoveObject(ctx, b.bucket, b.prefix+key, minio.RemoveObjectOptions{}))
+		})
+	}
+	return g.Wait()
+}
+
+// Copy copies an object within the store.
+func (b *Bucket) Copy(ctx context.Context, from, to string, size int64) error {
+	ctx, cancel := b.within(ctx, size)
+	defer cancel()
+	_, err := b.core.Client.ComposeObject(ctx,
+		minio.CopyDestOptions{Bucket: b.bucket, Object: b.prefix + to, Encryption: b.sse},
+		minio.CopySrcOptions{Bucket: b.bucket, Object: b.prefix + from})
+	return b.told(ctx, err)
+}
+
+// Abandon removes the parts of uploads below a key that did not come to their end.
+func (b *Bucket) Abandon(ctx context.Context, key string) error {
+	ctx, cancel := b.within(ctx, 0)
+	defer cancel()
+	for upload := range b.core.ListIncompleteUploads(ctx, b.bucket, b.prefix+key, true) {
+		if upload.Err != nil {
+			return b.told(ctx, upload.Err)
+		}
+		if err := b.core.RemoveIncompleteUpload(ctx, b.bucket, upload.Key); err != nil {
+			return b.told(ctx, err)
+		}
+	}
+	return nil
+}
