@@ -9,6 +9,7 @@ import (
 // Batch is a directory of objects that become visible together.
 type Batch struct {
 	dir    *Dir
+	to     publisher
 	staged string // relative to the root
 	key    string
 	names  []string
@@ -16,12 +17,17 @@ type Batch struct {
 	isDone bool     // it is published
 }
 
+// publisher has batches become visible: in their order, each whole or not at all; if whole is set, after a crash too.
+type publisher interface {
+	publish(batches []*Batch, whole bool) error
+}
+
 // Batch starts a batch whose objects will be key/<name>.
 func (d *Dir) Batch(key string) (*Batch, error) {
 	if err := d.room(); err != nil {
 		return nil, err
 	}
-	b := &Batch{dir: d, staged: d.relative(d.Scratch("batch")), key: key}
+	b := &Batch{dir: d, to: d, staged: d.relative(d.Scratch("batch")), key: key}
 	if err := d.hook("create", b.staged); err != nil {
 		return nil, err
 	}
@@ -56,16 +62,33 @@ func (b *Batch) Adopt(name, path string) error {
 // Publish moves batches to their places and makes them durable. They are not before it returns. All of them are beside
 // each other, and get their places one by one, in their order.
 func Publish(batches ...*Batch) error {
-	d, above := batches[0].dir, filepath.Dir(batches[0].place())
 	for _, b := range batches {
 		if err := b.seal(); err != nil {
 			return err
 		}
 	}
+	return batches[0].to.publish(batches, false)
+}
+
+// Publish is Publish for one batch.
+func (b *Batch) Publish() error { return Publish(b) }
+
+// PublishWhole is Publish for a batch that must have its place only if it is durable: a crash leaves it whole or not at
+// all.
+func (b *Batch) PublishWhole() error {
+	if err := b.seal(); err != nil {
+		return err
+	}
+	return b.to.publish([]*Batch{b}, true)
+}
+
+// publish implements publisher by renaming directories.
+func (d *Dir) publish(batches []*Batch, whole bool) error {
+	above := filepath.Dir(batches[0].place())
 	if err := d.makeDir(above); err != nil {
 		return err
 	}
-	if len(batches) == 1 {
+	if len(batches) == 1 && !whole {
 		return batches[0].publish(above)
 	}
 	// What gets its place is durable already: a crash leaves each of them whole or not at all, and not only the last one
@@ -81,28 +104,6 @@ func Publish(batches ...*Batch) error {
 		if err := b.move(); err != nil {
 			return err
 		}
-	}
-	return d.sync(above)
-}
-
-// Publish is Publish for one batch.
-func (b *Batch) Publish() error { return Publish(b) }
-
-// PublishWhole is Publish for a batch that must have its place only if it is durable: a crash leaves it whole or not at
-// all.
-func (b *Batch) PublishWhole() error {
-	d, above := b.dir, filepath.Dir(b.place())
-	if err := b.seal(); err != nil {
-		return err
-	}
-	if err := d.makeDir(above); err != nil {
-		return err
-	}
-	if err := d.syncAll(b.in(b.staged)); err != nil {
-		return err
-	}
-	if err := b.move(); err != nil {
-		return err
 	}
 	return d.sync(above)
 }

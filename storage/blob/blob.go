@@ -249,46 +249,70 @@ func (d *Dir) Remove(prefix string) error {
 // Put stores one object under a key, durably, in place of any previous one. Until Keep is called, Undo restores the
 // previous one. The caller must call one of the two even if Put returns an error.
 func (d *Dir) Put(key string, data []byte) (Placed, error) {
-	p := Placed{dir: d, place: filepath.Join(objectsDir, filepath.FromSlash(key)), former: d.Scratch("former")}
-	if err := d.room(); err != nil {
-		return p, err
-	}
-	staged := d.Scratch("put")
-	defer os.Remove(staged)
-	if err := os.WriteFile(staged, data, fileMode); err != nil {
-		return p, err
-	}
-	if err := d.makeDir(filepath.Dir(p.place)); err != nil {
-		return p, err
-	}
-	if err := d.sync(d.relative(staged)); err != nil {
-		return p, err
-	}
-	err := os.Link(filepath.Join(d.root, p.place), p.former)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return p, err
-	}
-	p.replaces = err == nil
-	if err := d.rename(d.relative(staged), p.place); err != nil {
-		return p, err
-	}
-	p.placed = true
-	return p, d.sync(filepath.Dir(p.place))
+	p := placed{dir: d, place: filepath.Join(objectsDir, filepath.FromSlash(key)), former: d.Scratch("former")}
+	err := p.put(data)
+	return Placed{p.undo, p.keep}, err
 }
 
 // Placed is an object stored by Put, which can still be undone.
-type Placed struct {
+type Placed struct{ undo, keep func() error }
+
+// Undo restores the previous object, or its absence, durably. It needs no disk space.
+func (p Placed) Undo() error {
+	if p.undo == nil {
+		return nil
+	}
+	return p.undo()
+}
+
+// Keep makes Put final: the previous object is released.
+func (p Placed) Keep() error {
+	if p.keep == nil {
+		return nil
+	}
+	return p.keep()
+}
+
+// placed is Placed in a directory.
+type placed struct {
 	dir      *Dir
 	place    string
 	former   string // a hard link to the previous object
 	replaces bool
-	placed   bool
+	isPlaced bool
 }
 
-// Undo restores the previous object, or its absence, durably. It needs no disk space.
-func (p Placed) Undo() error {
-	if !p.placed {
-		return p.Keep()
+func (p *placed) put(data []byte) error {
+	d := p.dir
+	if err := d.room(); err != nil {
+		return err
+	}
+	staged := d.Scratch("put")
+	defer os.Remove(staged)
+	if err := os.WriteFile(staged, data, fileMode); err != nil {
+		return err
+	}
+	if err := d.makeDir(filepath.Dir(p.place)); err != nil {
+		return err
+	}
+	if err := d.sync(d.relative(staged)); err != nil {
+		return err
+	}
+	err := os.Link(filepath.Join(d.root, p.place), p.former)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	p.replaces = err == nil
+	if err := d.rename(d.relative(staged), p.place); err != nil {
+		return err
+	}
+	p.isPlaced = true
+	return d.sync(filepath.Dir(p.place))
+}
+
+func (p *placed) undo() error {
+	if !p.isPlaced {
+		return p.keep()
 	}
 	from, to := p.dir.relative(p.former), p.place
 	if !p.replaces {
@@ -297,11 +321,10 @@ func (p Placed) Undo() error {
 	if err := p.dir.rename(from, to); err != nil {
 		return err
 	}
-	return errors.Join(p.dir.sync(filepath.Dir(p.place)), p.Keep())
+	return errors.Join(p.dir.sync(filepath.Dir(p.place)), p.keep())
 }
 
-// Keep makes Put final: the previous object is released.
-func (p Placed) Keep() error {
+func (p *placed) keep() error {
 	if _, err := os.Lstat(p.former); errors.Is(err, fs.ErrNotExist) {
 		return nil // on a disk that has turned read-only, even removing a missing file fails
 	}

@@ -77,11 +77,14 @@ const Unfinished = ".new"
 
 // WriteFile writes a file beside the objects, durably and atomically.
 func WriteFile(root, name string, data []byte, hook Hook) error {
-	d := unopened(root, hook)
+	return writeFile(unopened(root, hook), name, data)
+}
+
+func writeFile(d *Dir, name string, data []byte) error {
 	if err := d.hook("write", name+Unfinished); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(root, name+Unfinished), data, fileMode); err != nil {
+	if err := os.WriteFile(filepath.Join(d.root, name+Unfinished), data, fileMode); err != nil {
 		return err
 	}
 	if err := d.sync(name + Unfinished); err != nil {
@@ -90,5 +93,5 @@ func WriteFile(root, name string, data []byte, hook Hook) error {
 	if err := d.rename(name+Unfinished, name); err != nil {
 		return err
 	}
-	return d.sync(".")
+	return d.sync(filepath.Dir(name))
 }

@@ -48,7 +48,7 @@ func (b *Bucket) PutNew(ctx context.Context, key string, data []byte) error {
 	return err
 }
 
-// PutFile stores a file, in parts where it is large.
+// PutFile stores a file under a key of its own. One that is small is put as by PutNew; a large one goes in parts.
 func (b *Bucket) PutFile(ctx context.Context, key, path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -58,6 +58,13 @@ func (b *Bucket) PutFile(ctx context.Context, key, path string) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
+	}
+	if info.Size() <= partSize {
+		data, err := io.ReadAll(f)
+		if err != nil {
+			return err
+		}
+		return b.PutNew(ctx, key, data)
 	}
 	return b.put(ctx, key, f, info.Size(), b.options())
 }

@@ -1,0 +1,227 @@
+package blob
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rowback/rowback/storage/bucket"
+)
+
+// A request that is answered with a failure must not stand, but the bucket may be away in the moment in which it has to
+// be taken back. What is owed then is noted in a file, and nothing is written until it is done: by a goroutine that
+// tries again, or by the next start, before anything reads the objects.
+
+// debt is a change of the bucket that may be made twice.
+type debt struct {
+	Number int64  `json:"-"`
+	Kind   string `json:"kind"`
+	Key    string `json:"key"`
+	Data   []byte `json:"data,omitempty"`    // put: the object
+	IsGone bool   `json:"is_gone,omitempty"` // put: there was none
+	Name   string `json:"name,omitempty"`    // withdraw: in quarantine
+	Keep   string `json:"keep,omitempty"`    // withdraw: the description
+}
+
+// Kinds of debts.
+const (
+	owedPut      = "put"
+	owedRemove   = "remove"
+	owedWithdraw = "withdraw"
+)
+
+// debts are those that are not paid.
+type debts struct {
+	mu     sync.Mutex
+	list   []debt
+	last   int64
+	paying sync.Mutex // so that they are paid in their order
+}
+
+// errOwed is why nothing is written while something is owed.
+var errOwed = fmt.Errorf("%w: what was given up is not taken back yet", bucket.ErrAway)
+
+// isSettled returns an error while something is owed.
+func (r *Remote) isSettled() error {
+	r.debts.mu.Lock()
+	defer r.debts.mu.Unlock()
+	if len(r.debts.list) > 0 {
+		return errOwed
+	}
+	return nil
+}
+
+// pay makes a change now, or notes that it is owed. An error says that not even that could be done.
+func (r *Remote) pay(d debt) error {
+	if err := r.hook(d.Kind, d.Key); err != nil {
+		return err
+	}
+	if r.isSettled() == nil {
+		err := r.make(context.Background(), d)
+		if err == nil || !errors.Is(err, bucket.ErrAway) {
+			return err
+		}
+		r.log.Warn("the object store is away: what was given up is taken back once it answers", "key", d.Key, "error", err)
+	}
+	return r.owe(d)
+}
+
+// owe notes a debt, durably.
+func (r *Remote) owe(d debt) error {
+	r.debts.mu.Lock()
+	defer r.debts.mu.Unlock()
+	r.debts.last++
+	d.Number = r.debts.last
+	text, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(r.Dir, owedName(d.Number), text); err != nil {
+		return err
+	}
+	r.debts.list = append(r.debts.list, d)
+	return nil
+}
+
+func owedName(n int64) string { return owedDir + "/" + strconv.FormatInt(n, 10) + ".json" }
+
+// recallDebts reads what a process before owed.
+func (r *Remote) recallDebts() error {
+	dir := filepath.Join(r.root, filepath.FromSlash(owedDir))
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name, isWhole := strings.CutSuffix(e.Name(), ".json")
+		number, err := strconv.ParseInt(name, 10, 64)
+		if !isWhole || err != nil {
+			continue // half written: then the request was not answered
+		}
+		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return err
+		}
+		d := debt{}
+		if err := json.Unmarshal(text, &d); err != nil {
+			return fmt.Errorf("%s is damaged: %w", owedName(number), err)
+		}
+		d.Number = number
+		r.debts.list, r.debts.last = append(r.debts.list, d), max(r.debts.last, number)
+	}
+	slices.SortFunc(r.debts.list, func(a, b debt) int { return cmp.Compare(a.Number, b.Number) })
+	return nil
+}
+
+// Settle pays what is owed, in its order.
+func (r *Remote) Settle(ctx context.Context) error {
+	r.debts.paying.Lock()
+	defer r.debts.paying.Unlock()
+	for {
+		r.debts.mu.Lock()
+		list := r.debts.list
+		r.debts.mu.Unlock()
+		if len(list) == 0 {
+			return nil
+		}
+		if err := r.make(ctx, list[0]); err != nil {
+			return err
+		}
+		r.log.Info("what was given up is taken back", "key", list[0].Key)
+		if err := os.Remove(filepath.Join(r.root, filepath.FromSlash(owedName(list[0].Number)))); err != nil {
+			return err
+		}
+		r.debts.mu.Lock()
+		r.debts.list = r.debts.list[1:]
+		r.debts.mu.Unlock()
+	}
+}
+
+// settleEvery is how often what is owed is tried, and sweepEvery how often orphans are looked for.
+const (
+	settleEvery = time.Second
+	sweepEvery  = time.Hour
+)
+
+// keepSettled pays what is owed and removes orphans, until ctx ends.
+func (r *Remote) keepSettled(ctx context.Context) {
+	settle, sweep := time.NewTicker(settleEvery), time.NewTicker(sweepEvery)
+	defer settle.Stop()
+	defer sweep.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-settle.C:
+			if err := r.Settle(ctx); err != nil && ctx.Err() == nil {
+				r.log.Warn("nothing is written until the object store answers", "error", err)
+			}
+		case <-sweep.C:
+			removed, err := r.Sweep(ctx, time.Now())
+			if err != nil && ctx.Err() == nil {
+				r.log.Warn("looking for what failed commits left in the object store", "error", err)
+			}
+			if len(removed) > 0 {
+				r.log.Info("what failed commits left in the object store was removed", "commits", len(removed))
+			}
+		}
+	}
+}
+
+// make makes a change of the bucket.
+func (r *Remote) make(ctx context.Context, d debt) error {
+	switch {
+	case d.Kind == owedRemove:
+		return r.removeAll(ctx, d.Key)
+	case d.Kind == owedWithdraw:
+		return r.entomb(ctx, d)
+	case d.IsGone:
+		return r.bucket.Remove(ctx, d.Key)
+	}
+	return r.bucket.Put(ctx, d.Key, d.Data)
+}
+
+// tombstone is in the place of a description that was withdrawn.
+var tombstone = []byte("withdrawn\n")
+
+// entomb keeps the description of a batch in quarantine, and puts a tombstone in its place: whoever still tries to
+// publish it finds the place taken. What else it has is removed when it is a day old.
+func (r *Remote) entomb(ctx context.Context, d debt) error {
+	key := named(d.Key + "/" + d.Keep)
+	text, err := r.bucket.Get(ctx, key)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err == nil && !bytes.Equal(text, tombstone) {
+		if err := r.bucket.Put(ctx, quarantineDir+"/"+d.Name+"/"+d.Keep, text); err != nil {
+			return err
+		}
+		r.noteAside(d.Name)
+	}
+	return r.bucket.Put(ctx, key, tombstone)
+}
+
+// TakeBack implements Changes.
+func (r *Remote) TakeBack(key string) error {
+	return r.pay(debt{Kind: owedRemove, Key: key})
+}
+
+// Withdraw implements Changes.
+func (r *Remote) Withdraw(key, name, keep string) (left, err error) {
+	r.cache.drop(key)
+	if err := r.intend(key, keep); err != nil {
+		return nil, err
+	}
+	return nil, r.pay(debt{Kind: owedWithdraw, Key: key, Name: name, Keep: keep})
+}

@@ -1,0 +1,185 @@
+package blob
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// maxPuts is how many objects are put at once.
+const maxPuts = 16
+
+// Batch implements Changes.
+func (r *Remote) Batch(key string) (*Batch, error) {
+	if err := r.isSettled(); err != nil {
+		return nil, err
+	}
+	b, err := r.Dir.Batch(key)
+	if b != nil {
+		b.to = r
+	}
+	return b, err
+}
+
+// description is the name of the file that publishes a batch; empty: it has none, and whoever owns it knows whether it
+// was published.
+func (b *Batch) description() string {
+	for _, name := range slices.Backward(b.names) {
+		if strings.HasSuffix(name, ".json") {
+			return name
+		}
+	}
+	return ""
+}
+
+// publish implements publisher: one round of puts for the files, and one for the descriptions. After a crash in the
+// second one, a start places what follows on what was there and sets the rest aside: none of it was answered.
+func (r *Remote) publish(batches []*Batch, _ bool) error {
+	ctx := context.Background()
+	if err := r.isSettled(); err != nil {
+		return err
+	}
+	g, together := errgroup.WithContext(ctx)
+	g.SetLimit(maxPuts)
+	for _, b := range batches {
+		if err := r.intend(b.key, b.description()); err != nil {
+			return err
+		}
+	}
+	for _, b := range batches {
+		last := b.description()
+		for _, name := range b.names {
+			if name == last {
+				continue
+			}
+			if err := r.hook("put", named(b.Key(name))); err != nil {
+				return errors.Join(err, g.Wait())
+			}
+			g.Go(func() error {
+				return r.bucket.PutFile(together, named(b.Key(name)), filepath.Join(r.root, b.staged, name))
+			})
+		}
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	g, together = errgroup.WithContext(ctx)
+	g.SetLimit(maxPuts)
+	for _, b := range batches {
+		g.Go(func() error { return r.describe(together, b) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, b := range batches {
+		r.adopt(b)
+		r.noteChange(b.key)
+		r.forgetIntent(b.key)
+	}
+	return nil
+}
+
+// describe publishes a batch whose files are there.
+func (r *Remote) describe(ctx context.Context, b *Batch) error {
+	name := b.description()
+	if name == "" {
+		return nil
+	}
+	data, err := os.ReadFile(filepath.Join(r.root, b.staged, name))
+	if err != nil {
+		return err
+	}
+	if err := r.hook("put", named(b.Key(name))); err != nil {
+		return err
+	}
+	return r.bucket.PutNew(ctx, named(b.Key(name)), data)
+}
+
+// adopt moves the files of a published batch to the cache, so that they are not fetched when they are read.
+func (r *Remote) adopt(b *Batch) {
+	for _, name := range b.names {
+		if !strings.HasSuffix(name, ".json") {
+			r.cache.adopt(b.Key(name), filepath.Join(r.root, b.staged, name))
+		}
+	}
+	r.batches.Delete(b.key)
+	b.isDone = true
+	r.RemoveScratch(filepath.Join(r.root, b.staged))
+}
+
+// intent is a batch that is about to be published. Without one, what a crash leaves of it would never be found: the
+// bucket is not listed for that.
+type intent struct {
+	Key         string    `json:"key"`
+	Description string    `json:"description"`
+	At          time.Time `json:"at"`
+}
+
+func intentName(key string) string { return intentsDir + "/" + url.PathEscape(key) + ".json" }
+
+// intend notes a batch, durably. One that no description publishes is known by its owner.
+func (r *Remote) intend(key, description string) error {
+	if description == "" {
+		return nil
+	}
+	text, err := json.Marshal(intent{key, description, time.Now()})
+	if err != nil {
+		return err
+	}
+	return writeFile(r.Dir, intentName(key), text)
+}
+
+func (r *Remote) forgetIntent(key string) {
+	_ = os.Remove(filepath.Join(r.root, filepath.FromSlash(intentName(key)))) // one too many is looked at in vain
+}
+
+// orphanAge is how old what was left of a batch must be before it is removed: an attempt to publish it may still be on
+// its way.
+const orphanAge = 24 * time.Hour
+
+// Sweep removes what is left of batches that were not published, or were withdrawn, by the intents from before a time,
+// which must be a day ago at the least.
+func (r *Remote) Sweep(ctx context.Context, now time.Time) (removed []string, err error) {
+	entries, err := os.ReadDir(filepath.Join(r.root, filepath.FromSlash(intentsDir)))
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		var in intent
+		text, err := os.ReadFile(filepath.Join(r.root, filepath.FromSlash(intentsDir), e.Name()))
+		if err != nil || json.Unmarshal(text, &in) != nil || now.Sub(in.At) < orphanAge {
+			continue // it is gone, half written, or too young
+		}
+		isOrphan, err := r.isOrphan(ctx, in)
+		if err != nil {
+			return removed, err
+		}
+		if isOrphan {
+			if err := errors.Join(r.bucket.Abandon(ctx, below(in.Key)), r.removeAll(ctx, in.Key)); err != nil {
+				return removed, err
+			}
+			removed = append(removed, in.Key)
+		}
+		r.forgetIntent(in.Key)
+	}
+	return removed, nil
+}
+
+// isOrphan reports whether a batch was not published.
+func (r *Remote) isOrphan(ctx context.Context, in intent) (bool, error) {
+	text, err := r.bucket.Get(ctx, named(in.Key+"/"+in.Description))
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	return bytes.Equal(text, tombstone), err
+}

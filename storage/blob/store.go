@@ -1,0 +1,98 @@
+package blob
+
+import (
+	"errors"
+	"io"
+	"iter"
+	"os"
+	"time"
+)
+
+// Store is a store of objects: a directory (Dir), or a bucket with a directory of its own (Remote).
+type Store interface {
+	Objects
+	Changes
+	Beside
+	Scratches
+	Close() error
+}
+
+// Objects are read by their keys.
+type Objects interface {
+	Open(key string) (io.ReadSeekCloser, error)
+	Has(key string) bool
+	List(prefix string) iter.Seq2[Object, error]
+	Directories(prefix string) ([]string, error)
+	EachDirectory(prefix string, each func(name string)) error
+	IsEmpty() (bool, error)
+	Stamp(keys ...string) string
+	ChangedAt(key string) (time.Time, error)
+
+	Path(key string) string
+	Key(path string) (key string, ok bool)
+	// Hold keeps the files of objects where Path says, once they are there, until release.
+	Hold(keys []string) (release func())
+}
+
+// Changes are durable once they return.
+type Changes interface {
+	Batch(key string) (*Batch, error)
+	Put(key string, data []byte) (Placed, error)
+	Remove(prefix string) error
+	// TakeBack is Remove of what was published in vain. Where the store can't be asked, it is noted, and nothing else
+	// is written until it is done.
+	TakeBack(key string) error
+	// Withdraw takes a published batch out of the objects for good, like TakeBack. One of its files stays in
+	// quarantine, under the given name. The first error is that of cleaning up: the batch is gone all the same.
+	Withdraw(key, name, keep string) (left, err error)
+	Quarantine(key, name string) (string, error)
+	QuarantineFile(path, name string) (string, error)
+	Quarantined() ([]string, error)
+	ReadQuarantined(name string) ([]byte, error)
+	Writable() error
+	KeepFree(room func() error)
+}
+
+// Beside are files beside the objects, such as the catalog, in the local directory.
+type Beside interface {
+	CopyBeside(name, scratch string) error
+	ReplaceBeside(scratch, name, kept string) error
+	ListBeside(pattern string) ([]string, error)
+	RemoveBeside(names ...string) error
+	SizeBeside(name string) int64
+}
+
+// Scratches are files that no one else sees, in the local directory.
+type Scratches interface {
+	Scratch(name string) string
+	CreateScratch(path string) (*os.File, error)
+	WriteScratch(path string, data []byte) error
+	OpenUnpublished(path string) (*os.File, error)
+	SyncUnpublished(f *os.File) error
+	RemoveScratch(paths ...string)
+	Staged() (files, bytes int64)
+}
+
+// ErrUnpublished is returned for the description of a batch that never was published, or was withdrawn. A directory has
+// none of these: what is in it was published.
+var ErrUnpublished = errors.New("it was not published")
+
+// Close implements Store.
+func (d *Dir) Close() error { return nil }
+
+// Hold implements Objects: the objects of a directory stay where they are.
+func (d *Dir) Hold([]string) (release func()) { return func() {} }
+
+// TakeBack implements Changes.
+func (d *Dir) TakeBack(key string) error { return d.Remove(key) }
+
+// Withdraw implements Changes.
+func (d *Dir) Withdraw(key, name, keep string) (left, err error) {
+	if !d.Has(key) {
+		return nil, nil // it was never there
+	}
+	if name, err = d.Quarantine(key, name); err != nil {
+		return nil, err
+	}
+	return d.Strip(name, keep), nil
+}
