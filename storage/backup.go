@@ -146,7 +146,7 @@ func (bs *Backups) keep(
 	case errors.Is(err, catalog.ErrUncertain):
 		return bs.halt(err)
 	}
-	if err2 := bs.blobs.Remove(backupKey(b)); err2 != nil {
+	if err2 := bs.blobs.TakeBack(backupKey(b)); err2 != nil {
 		return bs.halt(errors.Join(err, err2))
 	}
 	return err

@@ -41,7 +41,7 @@ func (d *directory) isRemote() (bool, error) {
 // claimOrWait is claim; where another process has the directory open, it waits for that to end if that is wanted.
 func (d *directory) claimOrWait(ctx context.Context) error {
 	for told := false; ; told = true {
-		err := d.claim()
+		err := d.claim(ctx)
 		if !errors.Is(err, ErrInUse) || d.waiting == nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/rowback/rowback/storage/blob"
+	"github.com/rowback/rowback/storage/bucket"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/snapshot"
 	"github.com/rowback/rowback/storage/trace"
@@ -227,6 +228,10 @@ func (g *group) issue() error {
 	// Set before anything is published: a crash may leave the descriptions, and with them the row ids that they have.
 	g.issued = true
 	if err := blob.Publish(g.batches()...); err != nil {
+		if errors.Is(err, bucket.ErrExists) {
+			g.store.distrust(err)
+			err = errOtherServer.Because(err)
+		}
 		return g.withdraw(err)
 	}
 	return nil

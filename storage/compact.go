@@ -62,7 +62,7 @@ func (u *Upkeep) compact(ctx context.Context, s *snapshot.Snapshot, c compaction
 	u.compacted.placing.Lock()
 	defer u.compacted.placing.Unlock()
 	if err := batch.Publish(); err != nil {
-		return nil, errors.Join(err, u.blobs.Remove(path.Dir(made.Key)))
+		return nil, errors.Join(err, u.blobs.TakeBack(path.Dir(made.Key)))
 	}
 	return made, u.record(context.WithoutCancel(ctx), made, c)
 }
@@ -181,7 +181,7 @@ func (u *Upkeep) record(ctx context.Context, made *catalog.Compacted, c compacti
 	if err != nil {
 		// Where it is not known whether the transaction stands, the object must: a start removes it if need be.
 		if !errors.Is(err, catalog.ErrUncertain) {
-			err = errors.Join(err, u.blobs.Remove(path.Dir(made.Key)))
+			err = errors.Join(err, u.blobs.TakeBack(path.Dir(made.Key)))
 		}
 		return err
 	}

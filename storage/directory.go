@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/rowback/rowback/storage/blob"
+	"github.com/rowback/rowback/storage/bucket"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/datadir"
 )
@@ -18,7 +19,10 @@ type directory struct {
 	hook   blob.Hook
 	marker datadir.Marker
 	held   datadir.Held
-	last   datadir.Closed // what is known to be as it was when the store was closed
+	// objects says how the bucket is read that has the objects; nil: they are in the directory.
+	objects *ObjectStore
+	bucket  *bucket.Bucket
+	last    datadir.Closed // what is known to be as it was when the store was closed
 
 	remote  string // Options.Catalog
 	server  string
@@ -28,12 +32,18 @@ type directory struct {
 }
 
 // claim locks the directory, and makes it a store where it is empty or missing.
-func (d *directory) claim() (err error) {
+func (d *directory) claim(ctx context.Context) (err error) {
 	var isNew bool
-	if d.marker, isNew, d.held, err = datadir.Claim(d.path, d.hook); err == nil && isNew {
-		err = d.mark(d.newID())
+	if d.marker, isNew, d.held, err = datadir.Claim(d.path, d.hook); err != nil {
+		return err
 	}
-	return err
+	if d.bucket != nil {
+		return d.own(ctx, d.bucket, isNew)
+	}
+	if isNew {
+		return d.mark(d.newID())
+	}
+	return nil
 }
 
 // look locks the directory of a store for reading. Nothing else may have it open meanwhile.

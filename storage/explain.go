@@ -5,6 +5,7 @@ import (
 	"errors"
 	"syscall"
 
+	"github.com/rowback/rowback/storage/bucket"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/duck"
 	"github.com/rowback/rowback/storage/fault"
@@ -13,6 +14,10 @@ import (
 
 // ErrTimeout is the refusal of work that took longer than its time limit.
 var ErrTimeout = fault.New(fault.Unavailable, "timeout")
+
+// errBucketAway is the refusal while the object store can't be asked.
+var errBucketAway = fault.Errorf(fault.Unavailable, "object_store_unavailable",
+	"The object store does not answer. Nothing was changed. Send the request again once it does.")
 
 // Explain returns an error as a client sees it. What a client may not see becomes Internal: callers log the
 // original. It is the one place where an error becomes a sentence, whichever face asks.
@@ -24,6 +29,8 @@ func Explain(err error) *fault.Error {
 		return e
 	case errors.As(err, &in):
 		return uploadError(in)
+	case errors.Is(err, bucket.ErrAway):
+		return errBucketAway.Because(err)
 	// Before what DuckDB says: a statement that is interrupted fails with errors of many kinds.
 	case errors.Is(err, context.DeadlineExceeded):
 		return ErrTimeout.Sayf("This took longer than the time limit. Ask for less, or raise the limit.")

@@ -185,6 +185,7 @@ func (fs *Files) reading(
 	ctx context.Context, f *catalog.File, read *lookup.Read, do func(*lookup.File) error,
 ) error {
 	path := []string{fs.pathOf(f)}
+	defer guard{fs}.Hold(path)()
 	if err := (guard{fs}).Check(ctx, path); err != nil {
 		return err
 	}

@@ -155,7 +155,7 @@ func (rs *Removals) carryOut(
 	if err != nil {
 		return done, err
 	}
-	if err := errors.Join(w.batch.Write(removalFile, text), w.batch.Write(removalCopy, text)); err != nil {
+	if err := errors.Join(w.batch.Write(removalCopy, text), w.batch.Write(removalFile, text)); err != nil {
 		return done, err
 	}
 	if err := w.batch.PublishWhole(); err != nil {
@@ -182,7 +182,7 @@ func (rs *Removals) takeBack(done removalDocument, cause error) error {
 	if errors.Is(cause, catalog.ErrUncertain) {
 		return rs.halt(cause)
 	}
-	if err := rs.blobs.Remove(done.Directory); err != nil {
+	if err := rs.blobs.TakeBack(done.Directory); err != nil {
 		return rs.halt(errors.Join(cause, err))
 	}
 	return cause

@@ -16,6 +16,8 @@ import (
 // reads counts the statements that read stored files.
 type reads struct{ statements int }
 
+func (*reads) Hold([]string) func() { return func() {} }
+
 func (r *reads) Check(context.Context, []string) error              { r.statements++; return nil }
 func (r *reads) Seen([]string) func() error                         { return func() error { return nil } }
 func (r *reads) Blame(_ context.Context, _ []string, e error) error { return e }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 
+	"github.com/rowback/rowback/storage/blob"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/datadir"
 )
@@ -172,6 +173,8 @@ func (f *forward) readFresh(tx catalog.Tx, s *shelf) error {
 		switch {
 		case isRefusal(err):
 			return err
+		case errors.Is(err, blob.ErrUnpublished):
+			continue // it never stood; what is left of it is removed when it is a day old
 		case err != nil:
 			f.setAside(s.id, id, commitKey(s.id, id), unreadable, "its %s can't be read: %v", descriptionFile, err)
 		// A directory that was copied or renamed by hand: its description is right, and its place is not.

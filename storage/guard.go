@@ -39,6 +39,11 @@ func newFiles(j *journal, pages datafile.Pages) *Files {
 // guard looks after the stored files that statements read (duck.Guard).
 type guard struct{ files *Files }
 
+// Hold keeps the files where they are.
+func (g guard) Hold(paths []string) (release func()) {
+	return g.files.blobs.Hold(g.files.keysOf(paths))
+}
+
 // Check verifies the files before they are opened. What is staged, or came from a client, is not among them.
 func (g guard) Check(ctx context.Context, paths []string) error {
 	keys := g.files.keysOf(paths)

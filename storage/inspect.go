@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/rowback/rowback/storage/blob"
 	"github.com/rowback/rowback/storage/datadir"
 	"github.com/rowback/rowback/storage/duck"
 )
@@ -47,12 +46,17 @@ func lookAt(ctx context.Context, dir string, o Options) (s *Store, done func() e
 	if err := s.dir.look(); err != nil {
 		return nil, nil, err
 	}
-	blobs, err := blob.OpenReadOnly(dir)
+	b, err := s.dir.openBucket(o.Objects)
+	if err == nil && b != nil {
+		err = isMine(ctx, b, s.dir.marker)
+	}
+	if err == nil {
+		err = s.lookAtObjects(ctx, b)
+	}
 	if err != nil {
 		return nil, nil, errors.Join(err, s.dir.held.Release())
 	}
-	s.blobs = blobs.Dir
-	return s, func() error { return errors.Join(s.Close(), blobs.Close()) }, nil
+	return s, s.Close, nil
 }
 
 // inspect brings a copy of the catalog up to date and checks the store with it.

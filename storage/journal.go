@@ -20,7 +20,7 @@ import (
 // start (halt.go). It has no lock of its own: the catalog's locks order the writers of a dataset.
 type journal struct {
 	catalog *catalog.Catalog
-	blobs   *blob.Dir
+	blobs   blob.Store
 	log     *slog.Logger
 	newID   func() string
 	clock   func() time.Time

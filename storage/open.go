@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/rowback/rowback/storage/blob"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/clientsql"
 	"github.com/rowback/rowback/storage/datadir"
@@ -21,14 +20,27 @@ import (
 // with its objects. A directory that is neither empty nor a store is ErrNotStore, one that is open ErrInUse.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	s := newStore(dir, o)
-	err := s.dir.claimOrWait(ctx)
-	if err == nil {
-		err = s.open(ctx)
-	}
+	err := s.claim(ctx, o.Objects)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// claim locks the directory and opens what is in it.
+func (s *Store) claim(ctx context.Context, objects *ObjectStore) error {
+	b, err := s.dir.openBucket(objects)
+	if err != nil {
+		return err
+	}
+	s.dir.bucket = b
+	if err := s.dir.claimOrWait(ctx); err != nil {
+		return err
+	}
+	if err := s.openObjects(ctx, b); err != nil {
+		return err
+	}
+	return s.open(ctx)
 }
 
 // Errors of opening a directory.
@@ -114,9 +126,6 @@ func (o Options) filled() Options {
 
 // open opens what is in the directory, in the order in which the parts need each other.
 func (s *Store) open(ctx context.Context) (err error) {
-	if s.blobs, err = blob.Open(s.dir.path, s.dir.hook); err != nil {
-		return err
-	}
 	// From here on every write leaves room, those of the start included.
 	s.blobs.KeepFree(s.Disk.room)
 	if err := s.dir.recall(); err != nil {
@@ -181,6 +190,9 @@ func (s *Store) Close() error {
 		if err := s.dir.note(); err != nil {
 			s.log.Warn("how the store was closed could not be noted: the next start takes longer", "error", err)
 		}
+	}
+	if s.blobs != nil {
+		errs = append(errs, s.blobs.Close())
 	}
 	return errors.Join(append(errs, s.dir.held.Release())...)
 }

@@ -2,8 +2,10 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/rowback/rowback/storage/bucket"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/fault"
 )
@@ -36,14 +38,15 @@ func (s *Store) Ready(ctx context.Context) error {
 // that a commit would not need: it is asked every few seconds.
 func (s *Store) Readiness(ctx context.Context) (checks []ReadyCheck, err error) {
 	commits := int64(0)
+	writable := s.blobs.Writable()
 	for _, c := range []struct {
 		name string
 		look func() error
 	}{
 		{"recording", s.halted},
 		{"catalog", func() (err error) { commits, err = s.catalogAnswers(ctx); return err }},
-		{"directory", func() error { return s.isWritable(ctx) }},
-		{"objects", func() error { return s.hasObjects(commits) }},
+		{"directory", func() error { return s.isWritable(ctx, writable) }},
+		{"objects", func() error { return s.hasObjects(commits, writable) }},
 		{"disk", s.Disk.room},
 	} {
 		check := ReadyCheck{Name: c.name, Status: CheckOK}
@@ -75,22 +78,25 @@ var errObjectsMissing = fault.Errorf(fault.Unavailable, "objects_missing",
 	"The stored files are missing (objects, in the data directory). Put them back, then start the server again.")
 
 // isWritable reports why the directories and the catalog can't be written to.
-func (s *Store) isWritable(ctx context.Context) error {
-	if err := s.blobs.Writable(); err != nil {
+func (s *Store) isWritable(ctx context.Context, err error) error {
+	if err != nil && !errors.Is(err, bucket.ErrAway) {
 		if e := systemFault(err); e != nil {
 			return e
 		}
 		return errObjectsMissing
 	}
-	err := s.dir.isCatalogWritable(ctx)
+	err = s.dir.isCatalogWritable(ctx)
 	if e := systemFault(err); e != nil {
 		return e
 	}
 	return err
 }
 
-// hasObjects refuses the mount point of a disk that is away.
-func (s *Store) hasObjects(commits int64) error {
+// hasObjects refuses the mount point of a disk that is away, and a bucket that is.
+func (s *Store) hasObjects(commits int64, writable error) error {
+	if errors.Is(writable, bucket.ErrAway) {
+		return writable
+	}
 	if empty, err := s.blobs.IsEmpty(); err == nil && empty && commits > 0 {
 		return errObjectsMissing
 	}

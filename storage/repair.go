@@ -55,6 +55,9 @@ func RepairStore(ctx context.Context, p RepairPlan, o Options) (out []Repair, er
 	if err != nil || len(wrong) == 0 {
 		return nil, err
 	}
+	if s.dir.marker.Objects != nil && p.Apply {
+		return nil, errors.New("the objects of this store are in a bucket, where nothing is repaired: put them back there")
+	}
 	if w.tree, err = blob.OpenTree(p.Dir, o.Hook); err != nil {
 		return nil, err
 	}

@@ -171,7 +171,7 @@ func (b *scrub) backups() error {
 
 // read reads one object. What can't be read for another reason than damage is logged and left for the next time.
 func (b *scrub) read(o verify.Object) error {
-	err := b.verifier.Scrub(o, func(r io.Reader) io.Reader { return &paced{b, r} })
+	err := b.verifier.Scrub(b.ctx, o, func(r io.Reader) io.Reader { return &paced{b, r} })
 	if b.ctx.Err() != nil {
 		return context.Cause(b.ctx)
 	}

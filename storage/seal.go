@@ -3,10 +3,12 @@ package storage
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"syscall"
 
+	"github.com/rowback/rowback/storage/bucket"
 	"github.com/rowback/rowback/storage/seal"
 )
 
@@ -44,8 +46,11 @@ func (j *journal) readManifest(dataset string, commit int64) (m manifest, err er
 }
 
 // isRefusal reports whether the system refused to read an object, which says nothing about the object itself. Too many
-// open files, no memory, or no permission: then nothing may be set aside as damaged.
+// open files, no memory, no permission, or no object store: then nothing may be set aside as damaged.
 func isRefusal(err error) bool {
+	if errors.Is(err, bucket.ErrAway) {
+		return true
+	}
 	switch errnoOf(err) {
 	case syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EACCES, syscall.EPERM:
 		return true

@@ -23,6 +23,7 @@ type Options struct {
 	NewID   func() string    // nil: version 7 UUIDs, as 32 hexadecimal digits
 	Log     *slog.Logger     // nil: nowhere
 	Program string           // the version of the program, for the manifests of backups
+	Objects *ObjectStore     // where the objects are; nil: where store.json says, or in the directory
 	Backups string           // directory of the server's backups; empty: it has none
 
 	// Catalog is the URL of a PostgreSQL database that has the catalog; empty: it is where it was, which must be the

@@ -29,7 +29,7 @@ type serveCmd struct {
 	QueryTimeout  time.Duration `help:"Time limit of one request's work." default:"5m"`
 	GateTimeout   time.Duration `help:"Time limit of the gates of one write." default:"10s"`
 	SyncTimeout   time.Duration `help:"How long a Shoji request waits for its work before the answer is 202." default:"5s"`
-	CacheSize     size          `help:"Total size of the cached files for readers of data.parquet." default:"10GB"`
+	CacheSize     size          `help:"${cache_size}" default:"10GB"`
 	MaxUpload     size          `help:"Largest body of records, uncompressed." default:"64GB"`
 	MaxResult     size          `help:"Largest result of a query; it is cut there." default:"64GB"`
 	TLSCert       string        `help:"${tls_cert}" type:"path" placeholder:"FILE"`
@@ -48,6 +48,7 @@ type serveCmd struct {
 	Pages         int           `name:"parquet-version" help:"${stored_pages}" enum:"1,2" default:"2"`
 	DrainTimeout  time.Duration `help:"Time for open requests to finish when the server is told to stop." default:"30s"`
 	WebhookAllow  []string      `help:"${webhook_allow}" placeholder:"CIDR|HOST"`
+	Bucket        objectFlags   `embed:""`
 	Backups       backupFlags   `embed:""`
 	Connections   connections   `embed:""`
 	SignOn        oidcFlags     `embed:""`

@@ -123,6 +123,7 @@ func (s *serving) openStore(ctx context.Context) (err error) {
 		Pages: datafile.Pages(s.Pages), Deleted: time.Duration(s.KeepDeleted), Gates: s.GateTimeout,
 		Changed: s.changes.Changed, Program: version, Backups: s.Backups.BackupTo,
 		Catalog: s.Catalog, Server: s.name(), Waiting: s.waiting(),
+		Objects: s.Bucket.store(int64(s.CacheSize)),
 	})
 	if err != nil {
 		return err

@@ -24,8 +24,12 @@ var texts = kong.Vars{
 		"not say where.",
 	"catalog": "The PostgreSQL database that has the catalog, such as postgres://rowback@db.example.org/rowback. By " +
 		"default the catalog is in the data directory; embedded: it is to be there again.",
-	"standby":     "Wait while another server has the store, then take over.",
-	"catalog_of":  "The PostgreSQL database that has the catalog of the store.",
+	"standby":    "Wait while another server has the store, then take over.",
+	"catalog_of": "The PostgreSQL database that has the catalog of the store.",
+	"cache_dir": "Directory for copies of the objects of --objects, best on a fast disk. By default one in the data " +
+		"directory.",
+	"cache_size": "Total size of the cached files for readers of data.parquet, and with --objects as much again of copies " +
+		"of objects.",
 	"data":        "Data directory. With --demo and without this, a temporary one.",
 	"flight_addr": "Address to listen on for Arrow Flight SQL. By default it is off.",
 	"gate_kind": "not_null, unique, accepted_values, range, minimum_quality, no_category_lost, row_count, condition " +
@@ -59,6 +63,13 @@ var texts = kong.Vars{
 		"touched the same records.",
 	"acme_domain": "A name of this server for which certificates are asked for, and renewed, from an authority that speaks " +
 		"ACME, whose terms you accept by this; may be repeated. The name must lead to this server's port 443.",
+	"objects": "Keep the objects in a bucket of an object store that speaks S3, such as s3://bucket/prefix; the catalog " +
+		"stays in the data directory, which remembers this. Credentials are read from the environment " +
+		"(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), from the file that AWS_SHARED_CREDENTIALS_FILE names, or from the " +
+		"machine's role.",
+	"s3_encryption": "How the object store encrypts the objects: AES256, aws:kms or aws:kms:<key>. By default as its " +
+		"bucket says.",
+	"s3_endpoint": "URL of the object store. By default AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, else Amazon's.",
 	"oidc_audience": "A further audience that its tokens may be for, besides the client; may be repeated. Programs send " +
 		"tokens that are for an API.",
 	"oidc_client_id":     "What the provider calls this server.",

@@ -145,6 +145,12 @@ func (r *Remote) Path(key string) string {
 	return r.cache.path(key)
 }
 
+// IsStaged reports whether an object is of a batch that is not published.
+func (r *Remote) IsStaged(key string) bool {
+	_, is := r.batches.Load(path.Dir(key))
+	return is
+}
+
 // Key is the inverse of Path for published objects.
 func (r *Remote) Key(path string) (string, bool) { return r.cache.key(path) }
 
@@ -216,14 +222,18 @@ func (r *Remote) Has(key string) bool {
 	if !isBelow && r.isThere(dataset) {
 		return true
 	}
+	if isBelow { // an object whose name has no extension, most likely
+		if _, err := r.bucket.Size(ctx, named(key)); err == nil {
+			return true
+		}
+	}
 	for _, err := range r.bucket.List(ctx, below(key), true) {
 		if err == nil {
 			r.noteThere(dataset)
 		}
 		return err == nil
 	}
-	_, err := r.bucket.Size(ctx, named(key))
-	return err == nil
+	return false
 }
 
 func (r *Remote) isThere(dataset string) bool {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,6 +34,7 @@ type debt struct {
 	IsGone bool   `json:"is_gone,omitempty"` // put: there was none
 	Name   string `json:"name,omitempty"`    // withdraw: in quarantine
 	Keep   string `json:"keep,omitempty"`    // withdraw: the description
+	Sum    string `json:"sum,omitempty"`     // withdraw: that of the description; empty: none was published
 }
 
 // Kinds of debts.
@@ -47,6 +50,32 @@ type debts struct {
 	list   []debt
 	last   int64
 	paying sync.Mutex // so that they are paid in their order
+
+	sums, older map[string]string // of descriptions that were published, by the key of their batch
+}
+
+// mostSums is how many checksums of descriptions are remembered before the oldest are forgotten.
+const mostSums = 10_000
+
+// publishing notes what is about to be published: nothing else may be withdrawn in its place.
+func (d *debts) publishing(key string, description []byte) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.sums == nil || len(d.sums) > mostSums/2 {
+		d.sums, d.older = map[string]string{}, d.sums
+	}
+	d.sums[key] = sumOf(description)
+}
+
+func (d *debts) sumOf(key string) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return cmp.Or(d.sums[key], d.older[key])
+}
+
+func sumOf(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }
 
 // errOwed is why nothing is written while something is owed.
@@ -68,7 +97,10 @@ func (r *Remote) pay(d debt) error {
 		return err
 	}
 	if r.isSettled() == nil {
-		err := r.make(context.Background(), d)
+		// A client waits for its refusal; what takes longer is done after that.
+		ctx, cancel := context.WithTimeoutCause(context.Background(), readyWithin, bucket.ErrAway)
+		defer cancel()
+		err := r.make(ctx, d)
 		if err == nil || !errors.Is(err, bucket.ErrAway) {
 			return err
 		}
@@ -204,12 +236,25 @@ func (r *Remote) entomb(ctx context.Context, d debt) error {
 		return err
 	}
 	if err == nil && !bytes.Equal(text, tombstone) {
+		if sumOf(text) != d.Sum {
+			return nil // it is another server's
+		}
 		if err := r.bucket.Put(ctx, quarantineDir+"/"+d.Name+"/"+d.Keep, text); err != nil {
 			return err
 		}
 		r.noteAside(d.Name)
 	}
-	return r.bucket.Put(ctx, key, tombstone)
+	switch {
+	case len(text) > 0:
+		return r.bucket.Put(ctx, key, tombstone)
+	case d.Sum == "":
+		return nil // no one tried to publish it
+	}
+	err = r.bucket.PutNew(ctx, key, tombstone)
+	if errors.Is(err, bucket.ErrExists) { // it came in this moment
+		err = fmt.Errorf("%w: %w", bucket.ErrAway, err)
+	}
+	return err
 }
 
 // TakeBack implements Changes.
@@ -223,5 +268,5 @@ func (r *Remote) Withdraw(key, name, keep string) (left, err error) {
 	if err := r.intend(key, keep); err != nil {
 		return nil, err
 	}
-	return nil, r.pay(debt{Kind: owedWithdraw, Key: key, Name: name, Keep: keep})
+	return nil, r.pay(debt{Kind: owedWithdraw, Key: key, Name: name, Keep: keep, Sum: r.debts.sumOf(key)})
 }

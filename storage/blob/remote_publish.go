@@ -102,6 +102,7 @@ func (r *Remote) describe(ctx context.Context, b *Batch) error {
 	if err := r.hook("put", named(b.Key(name))); err != nil {
 		return err
 	}
+	r.debts.publishing(b.key, data)
 	return r.bucket.PutNew(ctx, named(b.Key(name)), data)
 }
 

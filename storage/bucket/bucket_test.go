@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -193,6 +194,39 @@ func TestAddresses(t *testing.T) {
 	for _, how := range []string{"", "AES256", "aws:kms", "aws:kms:arn:aws:kms:eu-west-1:1:key/2"} {
 		if _, err := bucket.Open(bucket.Options{URL: "s3://b", Encryption: how}); err != nil {
 			t.Errorf("encryption %q: %v", how, err)
+		}
+	}
+}
+
+// asked keeps the last request, and answers as if it was done.
+type asked struct{ header http.Header }
+
+func (a *asked) RoundTrip(r *http.Request) (*http.Response, error) {
+	a.header = r.Header
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Etag": {`"x"`}}, Body: http.NoBody, Request: r}, nil
+}
+
+// Every object is put with the encryption and the storage class that were asked for.
+func TestHowObjectsAreKept(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "a")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "b")
+	wire := &asked{}
+	b, err := bucket.Open(bucket.Options{
+		URL: "s3://bbb/p", Endpoint: "http://127.0.0.1:1", Encryption: "aws:kms:some-key", StorageClass: "STANDARD_IA",
+		Transport: wire,
+	})
+	if err == nil {
+		err = b.PutNew(t.Context(), "x", []byte("y"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"X-Amz-Server-Side-Encryption": "aws:kms", "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id": "some-key",
+		"X-Amz-Storage-Class": "STANDARD_IA", "If-None-Match": "*",
+	} {
+		if got := wire.header.Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
 }

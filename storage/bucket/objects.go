@@ -34,6 +34,9 @@ func (b *Bucket) Put(ctx context.Context, key string, data []byte) error {
 // PutNew stores an object unless one has the key: then the error is ErrExists. An object with the same bytes is the one
 // that an earlier attempt stored whose answer was lost.
 func (b *Bucket) PutNew(ctx context.Context, key string, data []byte) error {
+	// One limit for the attempts and for the look at what became of them.
+	ctx, cancel := b.within(ctx, int64(len(data)))
+	defer cancel()
 	o := b.options()
 	o.SetMatchETagExcept("*")
 	o.DisableMultipart = true

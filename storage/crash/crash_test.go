@@ -25,12 +25,20 @@ type world struct {
 	f      string   // a fork of it, both changed since
 	gone   string   // deleted
 	commit int64    // of d: its last but one
+
+	copied func(t *testing.T) (dir string) // copies the store
 }
 
 func newWorld(t *testing.T) (w world) {
+	w = worldOf(t, open(t))
+	w.copied = func(t *testing.T) string { return storagetest.Copied(t, w.dir) }
+	return w
+}
+
+// worldOf makes a world of an empty store.
+func worldOf(t *testing.T, b *bench) (w world) {
 	t.Helper()
 	ctx := context.Background()
-	b := open(t)
 	w.dir = b.Dir
 	must := func(err error) {
 		t.Helper()
@@ -321,7 +329,7 @@ func TestCrashes(t *testing.T) {
 // done does an act in full.
 func done(t *testing.T, w world, act act) (after, dir string) {
 	t.Helper()
-	dir = storagetest.Copied(t, w.dir)
+	dir = w.copied(t)
 	b := reopen(t, dir, storage.Options{})
 	if err := act(context.Background(), b, w); err != nil {
 		t.Fatal(err)
@@ -333,7 +341,7 @@ func done(t *testing.T, w world, act act) (after, dir string) {
 func crashEverywhere(t *testing.T, w world, act act, before, after string) {
 	t.Helper()
 	for step := range storagetest.Steps(t) {
-		dir := storagetest.Copied(t, w.dir)
+		dir := w.copied(t)
 		s := &storagetest.Stops{Left: step}
 		b := reopen(t, dir, storage.Options{Hook: s.Hook})
 		s.Armed = true

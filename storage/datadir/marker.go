@@ -26,8 +26,21 @@ type Marker struct {
 	IsGuarded bool `json:"guarded,omitempty"`
 	// Catalog is where the catalog is, unless it is in the directory: PostgresCatalog.
 	Catalog string `json:"catalog,omitempty"`
+	// Objects say where the objects are; nil: in the directory. Directory is the id of the directory then, which the
+	// bucket has as well.
+	Objects   *Objects `json:"objects,omitempty"`
+	Directory string   `json:"directory,omitempty"`
 	// RestoredAt is when a backup was made this store; zero: never. There may be another one that goes on.
 	RestoredAt time.Time `json:"restored_at,omitzero"`
+}
+
+// Objects are in a bucket. What a program needs to read them is here, but for credentials.
+type Objects struct {
+	URL          string `json:"url"` // s3://bucket/prefix
+	Endpoint     string `json:"endpoint,omitempty"`
+	Region       string `json:"region,omitempty"`
+	Encryption   string `json:"encryption,omitempty"`
+	StorageClass string `json:"storage_class,omitempty"`
 }
 
 const (
@@ -57,7 +70,7 @@ var ErrNotStore = errors.New("not a store")
 var contents = []string{
 	MarkerFile, MarkerFile + blob.Unfinished, CatalogFile, CatalogFile + "-wal", CatalogFile + "-shm",
 	closedFile, closedFile + blob.Unfinished, openFile, SettingsFile, SettingsFile + "-wal", SettingsFile + "-shm",
-	AuditDir, "acme", "objects", "staging", "quarantine", "lock", "lost+found",
+	AuditDir, "acme", blob.RemoteDir, "objects", "staging", "quarantine", "lock", "lost+found",
 }
 
 // Read reads store.json. A directory without it may be a store of a version that did not write one: then the marker is

@@ -19,6 +19,7 @@ type Conn struct {
 	reads []string // files that its statements have read
 
 	changed []func() error // each reports whether those have changed since
+	release []func()       // each lets go of those
 	locked  bool           // by Lock: its statements are clients'
 }
 
@@ -40,10 +41,14 @@ func (c *Conn) OnClose(f func()) { c.done = f }
 
 // Close ends the connection and drops its temporary tables and views.
 func (c *Conn) Close() error {
-	if c.done == nil {
-		c.done = func() {}
-	}
-	return c.session.close(c.done)
+	return c.session.close(func() {
+		for _, release := range c.release {
+			release()
+		}
+		if c.done != nil {
+			c.done()
+		}
+	})
 }
 
 // Exec runs statements and returns how many rows the last one changed.

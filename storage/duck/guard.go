@@ -11,6 +11,9 @@ import (
 
 // Guard checks the files that statements read. Every statement that reads stored files names them.
 type Guard interface {
+	// Hold is called before Check. The files stay where they are until release, which is called once the connection is
+	// closed.
+	Hold(paths []string) (release func())
 	// Check is called before a statement that reads the files. If it returns an error, the statement fails with it.
 	Check(ctx context.Context, paths []string) error
 	// Seen is called after Check. The function it returns returns an error if one of the files has changed since.
@@ -31,6 +34,7 @@ func (c *Conn) guarded(ctx context.Context, query string, run func() error) erro
 	if !c.locked {
 		if paths := scanned(query); len(paths) > 0 {
 			c.reads = append(c.reads, paths...)
+			c.release = append(c.release, c.guard.Hold(paths))
 			if err := c.guard.Check(ctx, paths); err != nil {
 				return err
 			}

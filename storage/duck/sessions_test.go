@@ -388,6 +388,12 @@ func TestParametersOfStatements(t *testing.T) {
 type checker struct {
 	log             []string
 	refuse, changed error
+	held            int // files
+}
+
+func (c *checker) Hold(paths []string) func() {
+	c.held += len(paths)
+	return func() { c.held -= len(paths) }
 }
 
 func (c *checker) Check(_ context.Context, paths []string) error {

@@ -754,13 +754,15 @@ func TestHistories(t *testing.T) {
 	}
 	for _, seed := range seeds {
 		for _, keyed := range []bool{true, false} {
-			t.Run(fmt.Sprintf("seed %d keyed %v", seed, keyed), func(t *testing.T) { runHistory(t, seed, keyed, steps) })
+			t.Run(fmt.Sprintf("seed %d keyed %v", seed, keyed), func(t *testing.T) {
+				runHistory(t, t.TempDir(), storagetest.Eager, seed, keyed, steps)
+			})
 		}
 	}
 }
 
-func runHistory(t *testing.T, seed uint64, keyed bool, steps int) {
-	m := &model{bench: reopen(t, t.TempDir(), storagetest.Eager), rng: rand.New(rand.NewPCG(seed, 0)), keyed: keyed}
+func runHistory(t *testing.T, dir string, o storage.Options, seed uint64, keyed bool, steps int) {
+	m := &model{bench: reopen(t, dir, o), rng: rand.New(rand.NewPCG(seed, 0)), keyed: keyed}
 	defer func() { m.Store.Close() }()
 	if m.dataset = m.Create("d"); keyed {
 		m.dataset = m.Create("k", "id")

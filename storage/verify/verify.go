@@ -58,10 +58,24 @@ type Damage struct {
 // Error names the object and what is wrong with it. It is for logs: keys are not for clients.
 func (d *Damage) Error() string { return fmt.Sprintf("%s: %s", d.Key, d.Detail) }
 
+// Source has the files of objects that are kept elsewhere. Its errors are fs.ErrNotExist where there is no object,
+// ErrDiffers where it is not what was written, and others where that is not known.
+type Source interface {
+	// Fetch has an object's file be at its path, and reports whether it was fetched and compared for that. If fresh is
+	// set, the file that is there is not used.
+	Fetch(ctx context.Context, o Object, fresh bool) (bool, error)
+	// Examine compares an object itself, past the file: its size, or every byte if whole.
+	Examine(ctx context.Context, o Object, whole bool, through func(io.Reader) io.Reader) error
+}
+
+// ErrDiffers is the error of a source for an object that is not what was written.
+var ErrDiffers = errors.New("it is not what was written")
+
 // Verifier verifies files and remembers the results. Its methods may be called from many goroutines.
 type Verifier struct {
 	path   func(key string) string
 	found  func(*Damage)
+	source Source // nil: the files are the objects
 	flight singleflight.Group
 
 	mu      sync.Mutex
@@ -88,6 +102,9 @@ func New(path func(key string) string, found func(*Damage)) *Verifier {
 		recent: map[string]*entry{}, older: map[string]*entry{}, damaged: map[string]*Damage{},
 	}
 }
+
+// From has the files of objects come from a source. It must be called before any object is verified.
+func (v *Verifier) From(s Source) { v.source = s }
 
 // Name announces an object, which may be opened soon.
 func (v *Verifier) Name(o Object) {
@@ -165,21 +182,30 @@ func (v *Verifier) look(key string) (*Object, error) {
 		return nil, fmt.Errorf("object %s is read but was never named", key)
 	case err == nil && now == e.sound && v.damaged[key] == nil:
 		return nil, nil
-	case v.damaged[key] != nil && now == e.bad:
-		return nil, v.damaged[key]
+	case v.damaged[key] != nil && now == e.bad && v.source == nil:
+		return nil, v.damaged[key] // a source is asked again: what it has may be another object by now
 	}
 	return &e.object, nil
 }
 
 // first verifies a file that is opened for the first time, once for all concurrent callers. A file that has changed
 // since it was verified is read in full: nothing should have touched it.
-func (v *Verifier) first(_ context.Context, o Object) error {
-	_, err, _ := v.flight.Do(o.Key, func() (any, error) {
+func (v *Verifier) first(ctx context.Context, o Object) error {
+	fetched, err := v.fetch(ctx, o) // where each caller waits as long as it may
+	if err != nil {
+		return err
+	}
+	_, err, _ = v.flight.Do(o.Key, func() (any, error) {
 		v.mu.Lock()
 		known := v.entry(o.Key)
 		touched := known != nil && known.sound != stamp{} || v.damaged[o.Key] != nil
 		v.mu.Unlock()
-		return nil, v.verify(o, touched || o.Bytes <= Small, plain)
+		if fetched {
+			seen, err := stampOf(v.path(o.Key))
+			return nil, v.record(o, seen, err, true, time.Now())
+		}
+		// Files of a source are lost in part when the machine stops.
+		return nil, v.verify(ctx, o, touched || o.Bytes <= Small || v.source != nil, plain)
 	})
 	return err
 }
@@ -187,19 +213,26 @@ func (v *Verifier) first(_ context.Context, o Object) error {
 // Read verifies every byte of the objects. The error is a *Damage if one of them is not what was written.
 func (v *Verifier) Read(ctx context.Context, objects []Object) error {
 	return each(ctx, objects, func(ctx context.Context, o Object) error {
-		return v.verify(o, true, func(r io.Reader) io.Reader { return stopping{ctx, r} })
+		return v.verify(ctx, o, true, func(r io.Reader) io.Reader { return stopping{ctx, r} })
 	})
 }
 
 // Examine verifies an object again, whatever is known about it: every byte if whole. An examination that is not whole
 // may find damage, but does not replace the one that Open requires.
 func (v *Verifier) Examine(ctx context.Context, o Object, whole bool) error {
-	return v.verify(o, whole, func(r io.Reader) io.Reader { return stopping{ctx, r} })
+	through := func(r io.Reader) io.Reader { return stopping{ctx, r} }
+	if v.source != nil {
+		return v.examineSource(ctx, o, whole, through)
+	}
+	return v.verify(ctx, o, whole, through)
 }
 
 // Scrub is Read for one object, through a reader that limits the rate.
-func (v *Verifier) Scrub(o Object, through func(io.Reader) io.Reader) error {
-	return v.verify(o, true, through)
+func (v *Verifier) Scrub(ctx context.Context, o Object, through func(io.Reader) io.Reader) error {
+	if v.source != nil {
+		return v.examineSource(ctx, o, true, through)
+	}
+	return v.verify(ctx, o, true, through)
 }
 
 // Recheck is Open for the objects, then Read for those that were not read in full since the given time.
@@ -249,9 +282,27 @@ func (v *Verifier) Forget(key string) {
 }
 
 // verify examines an object and records the result. An error other than *Damage says nothing about the file.
-func (v *Verifier) verify(o Object, whole bool, through func(io.Reader) io.Reader) error {
+func (v *Verifier) verify(ctx context.Context, o Object, whole bool, through func(io.Reader) io.Reader) error {
 	began := time.Now()
-	seen, err := examine(v.path(o.Key), o, whole, through)
+	fetched, err := v.fetch(ctx, o)
+	if err != nil {
+		return err
+	}
+	seen, err := examine(v.path(o.Key), o, whole && !fetched, through)
+	var damage *Damage
+	if errors.As(err, &damage) && v.source != nil && !fetched {
+		// The file is a copy, which may be damaged where the object is not.
+		if err := v.fetchAgain(ctx, o); err != nil {
+			return err
+		}
+		fetched = true
+		seen, err = examine(v.path(o.Key), o, false, through)
+	}
+	return v.record(o, seen, err, whole || fetched, began)
+}
+
+// record notes what an examination found.
+func (v *Verifier) record(o Object, seen stamp, err error, whole bool, began time.Time) error {
 	var damage *Damage
 	if err != nil && !errors.As(err, &damage) {
 		return err

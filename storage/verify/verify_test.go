@@ -175,7 +175,7 @@ func TestAgainSkipsWhatWasReadLately(t *testing.T) {
 	read := 0
 	count := func(r io.Reader) io.Reader { read++; return r }
 	before := time.Now()
-	if err := s.Scrub(o, count); err != nil || read != 1 {
+	if err := s.Scrub(t.Context(), o, count); err != nil || read != 1 {
 		t.Fatal(read, err)
 	}
 	info, err := os.Stat(filepath.Join(s.dir, "k"))

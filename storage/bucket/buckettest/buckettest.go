@@ -90,7 +90,7 @@ func (s *Server) await(t testing.TB) {
 
 // Options are those of a prefix of the server's bucket.
 func (s *Server) Options(prefix string) bucket.Options {
-	return bucket.Options{URL: "s3://store/" + prefix, Timeout: 5 * time.Second}
+	return bucket.Options{URL: "s3://store/" + prefix, Timeout: 2 * time.Second}
 }
 
 // Wire passes requests on to a server. It counts them, and breaks those that a test wants broken.

@@ -1,0 +1,217 @@
+package storage
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"github.com/rowback/rowback/storage/blob"
+	"github.com/rowback/rowback/storage/bucket"
+	"github.com/rowback/rowback/storage/datadir"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/seal"
+	"github.com/rowback/rowback/storage/verify"
+)
+
+// The objects of a store are in its data directory, or in a bucket. Then store.json of the directory says where, and
+// store.json in the bucket says whose they are, and which data directory goes on with them: the catalog is in one of
+// them alone.
+
+// ObjectStore is where the objects of a store are if not in its data directory.
+type ObjectStore struct {
+	datadir.Objects                       // without a URL: where store.json says
+	Cache           string                // directory of copies; empty: one in the data directory
+	Limit           int64                 // bytes that they have at most; 0: 10 GB
+	Client          func(*bucket.Options) // for tests: changes how the bucket is opened
+}
+
+// errOtherServer is the refusal where another server has published what this one was going to.
+var errOtherServer = fault.Errorf(fault.Unavailable, "other_server",
+	"Another server writes to this server's object store. Stop one of them, then start the other again.")
+
+// bucketMarker is store.json in a bucket.
+type bucketMarker struct {
+	ID        string `json:"id"`        // of the store
+	Directory string `json:"directory"` // that has its catalog
+}
+
+// openBucket returns the bucket that the options or the directory's marker name; nil: the objects are in the directory.
+func (d *directory) openBucket(given *ObjectStore) (*bucket.Bucket, error) {
+	known, isStore, err := d.known()
+	if err != nil {
+		return nil, err
+	}
+	if given == nil {
+		given = &ObjectStore{}
+	}
+	switch {
+	case known == nil && given.URL == "":
+		return nil, nil
+	case known == nil && isStore:
+		return nil, errors.New("the objects of this store are in its data directory. Start without --objects, or with " +
+			"the data directory of another store")
+	case given.URL == "":
+		there := *given
+		there.Objects = *known
+		given = &there
+	case known != nil && known.URL != given.URL:
+		return nil, fmt.Errorf("the objects of this store are in %s, as %s says, and not in %s. Start without --objects; "+
+			"if they were moved, change objects.url there", known.URL, datadir.MarkerFile, given.URL)
+	}
+	d.objects = given
+	o := bucket.Options{
+		URL: given.URL, Endpoint: given.Endpoint, Region: given.Region, Encryption: given.Encryption,
+		StorageClass: given.StorageClass,
+	}
+	if given.Client != nil {
+		given.Client(&o)
+	}
+	return bucket.Open(o)
+}
+
+// known returns where the objects of the directory's store are, and whether there is one.
+func (d *directory) known() (*datadir.Objects, bool, error) {
+	m, bare, err := datadir.Read(d.path)
+	if bare {
+		return nil, false, nil
+	}
+	return m.Objects, err == nil, err
+}
+
+// own makes the bucket's objects those of this directory's store. A new directory goes on with a store that lost its
+// own: the id is that of the bucket then.
+func (d *directory) own(ctx context.Context, b *bucket.Bucket, isNew bool) error {
+	var there bucketMarker
+	text, err := b.Get(ctx, datadir.MarkerFile)
+	isMissing := errors.Is(err, fs.ErrNotExist)
+	if err == nil {
+		if err = seal.Check(text); err == nil {
+			err = json.Unmarshal(text, &there)
+		}
+	}
+	if err != nil && !isMissing {
+		return fmt.Errorf("reading %s of the object store: %w", datadir.MarkerFile, err)
+	}
+	switch {
+	case !isNew && isMissing:
+		return errObjectsGone
+	case !isNew && there.ID != d.marker.ID:
+		return fmt.Errorf("the objects in %s belong to another store (%s; this one is %s)", b.URL(), there.ID, d.marker.ID)
+	case !isNew && there.Directory != d.marker.Directory:
+		return fmt.Errorf("another data directory goes on with the objects in %s. Use that one; to go on here, start with an "+
+			"empty directory: its catalog is made from the objects", b.URL())
+	case !isNew && *d.marker.Objects != d.objects.Objects: // how it is reached has changed
+		d.marker.Objects = &d.objects.Objects
+		return datadir.Write(d.path, d.marker, d.hook)
+	case !isNew:
+		return nil
+	}
+	mine := bucketMarker{ID: there.ID, Directory: d.newID()}
+	if isMissing {
+		mine.ID = d.newID()
+	} else {
+		d.log.Warn("the objects were those of another data directory, which must not be used any more", "store", mine.ID)
+	}
+	text, err = seal.Text(mine)
+	if err != nil {
+		return err
+	}
+	if isMissing {
+		err = b.PutNew(ctx, datadir.MarkerFile, text)
+	} else {
+		err = b.Put(ctx, datadir.MarkerFile, text)
+	}
+	if err != nil {
+		return err
+	}
+	d.marker.Directory, d.marker.Objects = mine.Directory, &d.objects.Objects
+	return d.mark(mine.ID)
+}
+
+// errObjectsGone says that the bucket is not the one that it was.
+var errObjectsGone = fault.Errorf(fault.Unavailable, "objects_missing",
+	"The object store has no store.json below the prefix: it is another bucket, or was emptied. Put the objects back, "+
+		"then start the server again.")
+
+// openObjects opens the objects, wherever they are.
+func (s *Store) openObjects(ctx context.Context, b *bucket.Bucket) error {
+	if b == nil {
+		local, err := blob.Open(s.dir.path, s.dir.hook)
+		if err == nil {
+			s.blobs = local
+		}
+		return err
+	}
+	remote, err := blob.OpenRemote(ctx, s.dir.path, s.dir.remoteOptions(b))
+	if err != nil {
+		return err
+	}
+	s.blobs = remote
+	s.verifier.From(fetching{remote})
+	return nil
+}
+
+func (d *directory) remoteOptions(b *bucket.Bucket) blob.RemoteOptions {
+	return blob.RemoteOptions{Bucket: b, Cache: d.objects.Cache, Limit: d.objects.Limit, Log: d.log, Hook: d.hook}
+}
+
+// lookAtObjects opens the objects for reading only.
+func (s *Store) lookAtObjects(ctx context.Context, b *bucket.Bucket) error {
+	if b == nil {
+		local, err := blob.OpenReadOnly(s.dir.path)
+		s.blobs = local
+		return err
+	}
+	remote, err := blob.OpenRemoteReadOnly(ctx, s.dir.path, s.dir.remoteOptions(b))
+	if err != nil {
+		return err
+	}
+	s.blobs = remote
+	s.verifier.From(fetching{remote})
+	return nil
+}
+
+// isMine reports why the bucket is not the one that the directory's store has.
+func isMine(ctx context.Context, b *bucket.Bucket, m datadir.Marker) error {
+	text, err := b.Get(ctx, datadir.MarkerFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return errObjectsGone
+	case err != nil:
+		return err
+	case !bytes.Contains(text, []byte(m.Directory)):
+		return errOtherServer
+	}
+	return nil
+}
+
+// fetching is where the files of objects come from that are in a bucket (verify.Source).
+type fetching struct{ remote *blob.Remote }
+
+// Fetch implements verify.Source.
+func (f fetching) Fetch(ctx context.Context, o verify.Object, fresh bool) (bool, error) {
+	if f.remote.IsStaged(o.Key) {
+		return false, nil
+	}
+	fetched, err := f.remote.Fetch(ctx, o.Key, o.Bytes, o.Checksum, fresh)
+	return fetched, differs(err)
+}
+
+// Examine implements verify.Source.
+func (f fetching) Examine(
+	ctx context.Context, o verify.Object, whole bool, through func(io.Reader) io.Reader,
+) error {
+	return differs(f.remote.Examine(ctx, o.Key, o.Bytes, o.Checksum, whole, through))
+}
+
+// differs returns an error as the verifier knows it.
+func differs(err error) error {
+	if errors.Is(err, blob.ErrDiffers) {
+		return fmt.Errorf("%w: %w", verify.ErrDiffers, err)
+	}
+	return err
+}
