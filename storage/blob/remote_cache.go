@@ -1,7 +1,6 @@
 package blob
 
 import (
-	"cmp"
 	"container/list"
 	"context"
 	"crypto/sha256"
@@ -76,7 +75,7 @@ func openCache(dir string, limit int64) (*cache, error) {
 			infos = append(infos, info)
 		}
 	}
-	slices.SortFunc(infos, func(a, b fs.FileInfo) int { return cmp.Compare(a.ModTime().UnixNano(), b.ModTime().UnixNano()) })
+	slices.SortFunc(infos, func(a, b fs.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
 	for _, info := range infos {
 		key, _ := c.key(filepath.Join(dir, info.Name()))
 		c.add(key, info.Size())
@@ -207,7 +206,9 @@ func (r *Remote) Used() (files int, bytes int64) {
 // Fetch has the file of an object be in the cache: fetched once, however many ask for it, and compared with its
 // checksum (SHA-256, hexadecimal). It reports whether it was fetched. An object that is not what was written is
 // ErrDiffers. If fresh is set, the file that is there is not used.
-func (r *Remote) Fetch(ctx context.Context, key string, size int64, checksum string, fresh bool) (fetched bool, err error) {
+func (r *Remote) Fetch(
+	ctx context.Context, key string, size int64, checksum string, fresh bool,
+) (fetched bool, err error) {
 	if fresh {
 		r.cache.drop(key)
 	} else if r.cache.has(key, size) {

@@ -180,7 +180,9 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("%s: %q, %q, %v", address, name, prefix, err)
 		}
 	}
-	for _, address := range []string{"", "b", "http://b/p", "s3:///p", "s3://key:secret@b/p", "s3://b/p?x=secret", "s3://%zz"} {
+	for _, address := range []string{
+		"", "b", "http://b/p", "s3:///p", "s3://key:secret@b/p", "s3://b/p?x=secret", "s3://%zz",
+	} {
 		_, _, err := bucket.Parse(address)
 		if !errors.Is(err, bucket.ErrURL) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", address, err)
@@ -203,7 +205,9 @@ type asked struct{ header http.Header }
 
 func (a *asked) RoundTrip(r *http.Request) (*http.Response, error) {
 	a.header = r.Header
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Etag": {`"x"`}}, Body: http.NoBody, Request: r}, nil
+	return &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{"Etag": {`"x"`}}, Body: http.NoBody, Request: r,
+	}, nil
 }
 
 // Every object is put with the encryption and the storage class that were asked for.
