@@ -137,6 +137,11 @@ func (s *Store) UndeleteDataset(ctx context.Context, id string, r Request) (stat
 		return state, err
 	}
 	defer unlockName()
+	leave, err := s.takeUndeleted(ctx, id)
+	defer leave()
+	if err != nil {
+		return state, err
+	}
 	err = s.label(ctx, r, func(tx catalog.Tx, l *labels) error {
 		d, err := tx.Dataset(id)
 		if err != nil {

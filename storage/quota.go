@@ -7,6 +7,7 @@ import (
 
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // Quota is the most that a project may store; nil: any amount.
@@ -116,6 +117,25 @@ func (w *work) takeQuota(ctx context.Context) error {
 	leave, err := w.store.Quotas.take(ctx, w.head.Dataset.ProjectID, more)
 	w.leaveQuota = leave
 	return err
+}
+
+// takeUndeleted refuses to bring a deleted dataset back if its records would exceed its project's quota: those of
+// deleted datasets do not count. Its bytes always have.
+func (s *Store) takeUndeleted(ctx context.Context, id string) (leave func(), err error) {
+	var d catalog.Dataset
+	var records int64
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
+		if d, err = tx.Dataset(id); err != nil || d.DeletedAt.IsZero() || !d.VacuumedAt.IsZero() {
+			return err
+		}
+		state, err := snapshot.At(tx, d, d.Head)
+		records = state.Total()
+		return err
+	})
+	if err != nil {
+		return func() {}, err
+	}
+	return s.Quotas.take(ctx, d.ProjectID, catalog.Usage{Records: records})
 }
 
 // adds returns what a publication adds to what its project stores, and whether it has new or changed records.

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 	"github.com/rowback/rowback/storage/intake"
 	"github.com/rowback/rowback/storage/storagetest"
 )
@@ -112,6 +114,46 @@ func TestAMergeThatWouldExceedTheQuotaIsNotRecorded(t *testing.T) {
 		if !errors.Is(err, storage.ErrQuota) {
 			t.Errorf("dry run %t: %v", preview != nil, err)
 		}
+	}
+}
+
+// Rollbacks, restores and undeletions bring records back, which count; the files that they bring back are stored already,
+// and do not.
+func TestWhatIsBroughtBackCountsByItsRecords(t *testing.T) {
+	s, mine, _ := quotaWorld(t)
+	ctx := context.Background()
+	made := func(mode catalog.Mode, first, last int) catalog.Commit {
+		t.Helper()
+		c, err := add(s, mine, mode, first, last)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	full := made(catalog.Append, 1, 8)
+	deleted := made(catalog.Delete, 1, 6)
+	made(catalog.Append, 21, 25)
+	_, err := s.Rollback(ctx, mine, deleted.ID, storage.Stack, storage.Request{})
+	var refused *fault.Error
+	if !errors.As(err, &refused) || refused.Code != storage.ErrQuota.Code ||
+		!strings.Contains(refused.Detail, "may store 10 records: it has 7, and this adds 6") {
+		t.Errorf("a rollback to 13 of 10 records: %v", err)
+	}
+	used := usage(t, s, 1)
+	s.Quotas.Set(map[int64]storage.Quota{1: {Bytes: &used.Bytes, Records: number(8)}})
+	if _, err := s.Restore(ctx, mine, fmt.Sprint(full.ID), storage.Request{}); err != nil {
+		t.Errorf("a restore to 8 of 8 records, on a full quota of bytes: %v", err)
+	}
+	if err := s.DeleteDataset(ctx, mine, storage.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	s.Quotas.Set(map[int64]storage.Quota{1: {Records: number(7)}})
+	if _, err := s.UndeleteDataset(ctx, mine, storage.Request{}); !errors.Is(err, storage.ErrQuota) {
+		t.Errorf("brought back with 8 of 7 records: %v", err)
+	}
+	s.Quotas.Set(map[int64]storage.Quota{1: {Records: number(8)}})
+	if _, err := s.UndeleteDataset(ctx, mine, storage.Request{}); err != nil || usage(t, s, 1).Records != 8 {
+		t.Errorf("brought back with 8 of 8 records: %v, %+v", err, usage(t, s, 1))
 	}
 }
 
