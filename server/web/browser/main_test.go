@@ -81,13 +81,13 @@ var (
 	closedServer = sync.OnceValues(func() (*server, error) { return start("root-token-of-the-tests") })
 )
 
-// start runs a server with the samples.
-func start(token string) (*server, error) {
+// start runs a server with the samples, and with more flags.
+func start(token string, flags ...string) (*server, error) {
 	path, err := program()
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"serve", "--demo", "--addr", "127.0.0.1:0", "--no-upkeep"}
+	args := append([]string{"serve", "--demo", "--addr", "127.0.0.1:0", "--no-upkeep"}, flags...)
 	if token != "" {
 		args = append(args, "--token", "root:"+token)
 	}
