@@ -163,6 +163,11 @@ func (a *API) storeBackupRoutes() []route {
 			in:      oneStoreBackupIn{}, status: 200, out: storeBackupView{}, problems: []int{404, 409, 422},
 			handler: a.getStoreBackup,
 		},
+		{
+			method: "POST", path: "/api/v1/store/repairs", id: "repairStore", tag: "server", role: access.Admin,
+			summary: "Put the files back that are known to be damaged, from the server's own backups",
+			in:      repairStoreIn{}, status: 200, also: 202, out: repairList{}, problems: writes, handler: a.repairStore,
+		},
 	}
 }
 

@@ -176,6 +176,7 @@ var accessTable = map[string]entry{
 	"POST /api/v1/store/backups":        {need: access.Admin, body: `{}`},
 	"GET /api/v1/store/backups":         {need: access.Admin},
 	"GET /api/v1/store/backups/:backup": {need: access.Admin},
+	"POST /api/v1/store/repairs":        {need: access.Admin, query: dry},
 
 	"GET /api":                     {need: access.Known},
 	"POST /api/login":              {need: access.Public, body: `{"email":"x","password":"wrong"}`},

@@ -4,14 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 
 	"github.com/rowback/rowback/storage"
 )
 
-// repairCmd puts damaged files of a store back, while no server has it open.
+// repairCmd puts damaged files of a store back: those of a directory that no server has open, or, by the server that has
+// it open, those that are known to be damaged.
 type repairCmd struct {
-	Data    string   `help:"Data directory." default:"rowback-data" type:"path"`
+	remote
+	Data    string   `help:"Data directory, if no server has it open." default:"rowback-data" type:"path"`
 	From    []string `help:"A directory of backups of this store; may be repeated." placeholder:"DIR" type:"path"`
+	Running bool     `help:"${repair_running}"`
 	Catalog string   `help:"${catalog_of}" placeholder:"URL"`
 	Apply   bool     `help:"Put them back. Without it, the command only shows what it would do."`
 }
@@ -24,8 +29,7 @@ func (cmd *repairCmd) Help() string {
 
 // Run repairs a store, or shows what would be done.
 func (cmd *repairCmd) Run(c console) error {
-	found, err := storage.RepairStore(context.Background(),
-		storage.RepairPlan{Dir: cmd.Data, Backups: cmd.From, Apply: cmd.Apply}, storage.Options{Catalog: cmd.Catalog})
+	found, err := cmd.repair(c)
 	if err := c.answer(append([]storage.Repair{}, found...), func() {
 		for _, r := range found {
 			c.printf("%s: %s: %s\n", r.Key, r.Detail, whatBecameOf(r))
@@ -59,6 +63,28 @@ func (cmd *repairCmd) Run(c console) error {
 			left)}
 	}
 	return nil
+}
+
+// repair has the server repair what it knows to be damaged, or repairs a directory.
+func (cmd *repairCmd) repair(c console) ([]storage.Repair, error) {
+	if !cmd.Running {
+		return storage.RepairStore(context.Background(),
+			storage.RepairPlan{Dir: cmd.Data, Backups: cmd.From, Apply: cmd.Apply}, storage.Options{Catalog: cmd.Catalog})
+	}
+	if len(cmd.From) > 0 {
+		return nil, errors.New("a running server takes copies from its own backups (--backup-to): leave --from out")
+	}
+	const path = "/api/v1/store/repairs"
+	var answer struct {
+		Repairs []storage.Repair `json:"repairs"`
+	}
+	var err error
+	if cmd.Apply {
+		err = cmd.work(c, path, nil, nil, &answer)
+	} else {
+		err = cmd.call(http.MethodPost, path, url.Values{"dry_run": {"true"}}, nil, &answer)
+	}
+	return answer.Repairs, err
 }
 
 // whatBecameOf says what was done about an object, or can be.

@@ -37,15 +37,15 @@ func revision() string {
 	return ""
 }
 
-// certificateCollectors are the metrics of the certificate; without one there are none.
+// certificateCollectors are the metrics of the certificate; nil: there is none.
 func certificateCollectors(pair certs.Source) []prometheus.Collector {
-	if pair == nil {
-		return nil
-	}
 	return []prometheus.Collector{prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "rowback_certificate_expires_timestamp_seconds",
-		Help: "When the certificate ends that is in use; of several, the first. 0: there is none yet.",
+		Help: "When the certificate ends that is in use; of several, the first. 0: there is none.",
 	}, func() float64 {
+		if pair == nil {
+			return 0
+		}
 		if end := pair.Expires(); !end.IsZero() {
 			return float64(end.Unix())
 		}

@@ -105,6 +105,8 @@ var texts = kong.Vars{
 	"only_project":  "Only of this project: its name or number. By default of all.",
 	"sql_project":   "The project whose datasets are named: its name or number.",
 	"hook_project":  "Only of this project: its name or number. By default of all, and of the server.",
+	"repair_running": "Have the server put back what it knows to be damaged, from its own backups (--backup-to), while it " +
+		"runs.",
 	"webhook_allow": "An address, a network such as 10.0.0.0/8, or a host that webhooks may send to although it is not " +
 		"public, or without https; may be repeated. By default none.",
 }
