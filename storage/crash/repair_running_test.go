@@ -1,4 +1,4 @@
-package storage_test
+package crash
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // A running server puts a file back that it knows to be damaged, and serves it again.
@@ -14,18 +15,18 @@ func TestARunningServerRepairsWhatIsDamaged(t *testing.T) {
 	b := open(t)
 	target := t.TempDir()
 	b.Store.Close()
-	b = reopen(t, b.dir, storage.Options{Backups: target})
-	d := b.create("people", "id")
-	first := b.put(d, "append", "json", `[{"id":1,"v":"a"},{"id":2,"v":"b"}]`)
+	b = reopen(t, b.Dir, storage.Options{Backups: target})
+	d := b.Create("people", "id")
+	first := b.Put(d, "append", "json", `[{"id":1,"v":"a"},{"id":2,"v":"b"}]`)
 	_, err := b.Copies.Make(t.Context(), storage.NewStoreBackup{}, storage.Request{})
-	must(t, err)
+	storagetest.Must(t, err)
 	one := b.fileOf(d, first.ID, "data")
 	whole := b.readFile(one)
 	spoil(t, one)
-	must(t, b.Scrubs.Run(t.Context(), storage.ScrubPlan{}))
+	storagetest.Must(t, b.Scrubs.Run(t.Context(), storage.ScrubPlan{}))
 	for _, apply := range []bool{false, true} {
 		found, err := b.RepairDamaged(t.Context(), apply)
-		must(t, err)
+		storagetest.Must(t, err)
 		if len(found) != 1 || found[0].Done != apply || found[0].Source != "a backup" {
 			t.Errorf("apply %t: %+v", apply, found)
 		}
@@ -39,12 +40,12 @@ func TestARunningServerRepairsWhatIsDamaged(t *testing.T) {
 	if _, err := b.digest(d, "head"); err != nil {
 		t.Errorf("it is not served: %v", err)
 	}
-	must(t, os.RemoveAll(target))
+	storagetest.Must(t, os.RemoveAll(target))
 	if _, err := b.RepairDamaged(t.Context(), true); err == nil {
 		t.Error("without backups, nothing is said")
 	}
 	b.Store.Close()
-	b = reopen(t, b.dir, storage.Options{})
+	b = reopen(t, b.Dir, storage.Options{})
 	var refused *fault.Error
 	if _, err := b.RepairDamaged(t.Context(), true); !errors.As(err, &refused) || refused.Code != "no_backup_target" {
 		t.Errorf("without a place for backups: %v", err)
