@@ -10,6 +10,7 @@ import (
 	"github.com/rowback/rowback/storage/backup"
 	"github.com/rowback/rowback/storage/blob"
 	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 	"github.com/rowback/rowback/storage/verify"
 )
 
@@ -22,6 +23,10 @@ import (
 func (s *Store) RepairDamaged(ctx context.Context, apply bool) (out []Repair, err error) {
 	if !s.Copies.IsConfigured() {
 		return nil, errNoTarget
+	}
+	if s.dir.marker.Objects != nil {
+		return nil, fault.Errorf(fault.Conflict, "objects_in_bucket",
+			"The objects of this store are in a bucket, where nothing is repaired. Put them back there.")
 	}
 	w := &repairing{Store: s, sizes: map[int64][]string{}}
 	defer func() { err = errors.Join(err, w.close()) }()
