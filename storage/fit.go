@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
 	"github.com/rowback/rowback/storage/intake"
 	"github.com/rowback/rowback/storage/schema"
 )
@@ -126,7 +127,18 @@ func (f *fitting) fit(s schema.Schema) (fitted, error) {
 		out.columns = append(out.columns, fittedColumn{Column: c, from: i, expr: castUpload(offered[i], i, c.Type)})
 	}
 	out.schema = s.With(kept...)
-	return out, nil
+	return out, checkWidth(s, out.schema)
+}
+
+// checkWidth refuses a schema with more columns than a dataset may have, unless it has no more than the one before it.
+func checkWidth(before, after schema.Schema) error {
+	n := len(after.Columns)
+	if n <= intake.MaxColumns || n <= len(before.Columns) {
+		return nil
+	}
+	return fault.Errorf(fault.Invalid, "too_many_columns",
+		"The dataset would have %d columns, and may have %d. Divide them among several datasets, or send a record for "+
+			"each value.", n, intake.MaxColumns)
 }
 
 // impose asks for the values of a column as they are written, where the format has them so and the stored type needs

@@ -92,6 +92,9 @@ func (n *noted) difference(
 			changed = append(changed, c)
 		}
 	}
+	if len(changed) > notedColumns && d.IsFew() {
+		return n.fromTables(ctx, conn, d, changed)
+	}
 	for some := range slices.Chunk(changed, notedColumns) {
 		from := "(" + d.Narrow(some).Joined() + ") WHERE in_a AND in_b"
 		if err := n.rows(ctx, conn, some, "a", "b", from); err != nil {
@@ -100,3 +103,21 @@ func (n *noted) difference(
 	}
 	return nil
 }
+
+// fromTables is difference for many columns of few records: what differs is read from the files once for each slice of
+// the columns, into a table, and not for each statement. Opening a file takes time for all of its columns.
+func (n *noted) fromTables(
+	ctx context.Context, conn *duck.Conn, d *snapshot.Difference, columns []schema.Column,
+) error {
+	for _, some := range snapshot.InSlices(columns) {
+		if _, err := conn.Create(ctx, duck.Fill(makeDiffering, duck.Parts{"joined": d.Narrow(some).Joined()})); err != nil {
+			return err
+		}
+		if err := n.rows(ctx, conn, some, "a", "b", "differing_values"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const makeDiffering = `CREATE OR REPLACE TEMP TABLE differing_values AS SELECT * FROM ({joined}) WHERE in_a AND in_b`

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/intake"
 	"github.com/rowback/rowback/storage/snapshot"
 	"github.com/rowback/rowback/storage/storagetest"
@@ -179,5 +180,27 @@ func TestThousandsOfColumnsOfCSV(t *testing.T) {
 		t.Errorf("%d records are right: %v", right, err)
 	}
 	b.DigestAt(d, "head")
+	b.Sound()
+}
+
+// A restore of records that differ in many columns says in which of them values went, and in which there are new ones.
+func TestARestoreOfWideRecordsSaysWhichColumnsItCleared(t *testing.T) {
+	const n = 900 // two slices
+	b := open(t)
+	d := b.Create("wide", "id")
+	first := b.JSON(d, "append", wide(n, 0))
+	second := b.JSON(d, "upsert", "["+someOf(1, n, 1, func(c int) bool { return c != 3 && c != 850 })+
+		`,{"id":2,"c3":null,"c850":null}]`)
+	b.effects("upsert", second, []string{"c3", "c850"}, nil)
+	for _, one := range []struct {
+		ref             catalog.Commit
+		cleared, filled []string
+	}{{first, nil, []string{"c3", "c850"}}, {second, []string{"c3", "c850"}, nil}} {
+		c, err := b.Restore(context.Background(), d, fmt.Sprint(one.ref.ID), storage.Request{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.effects("restore", c, one.cleared, one.filled)
+	}
 	b.Sound()
 }

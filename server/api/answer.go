@@ -102,13 +102,22 @@ type write[T any] struct {
 	do          func(ctx context.Context, r storage.Request) (T, error)
 	tell        func(T) (calls.Answer, error) // makes the answer of a result
 	after       func()                        // frees what do needed, whether it ran or not
+	leaves      bool                          // do ends when the client has gone, unless it is a job
+}
+
+// context returns the context of the work, if the client waits for it.
+func (w write[T]) context(a *API) (context.Context, context.CancelFunc) {
+	if w.leaves {
+		return a.host.WhileAwaited(w.c)
+	}
+	return w.c.UserContext(), func() {}
 }
 
 // run performs a write: exactly once if it has an Idempotency-Key, as a job if it has Prefer: respond-async.
 func run[T any](a *API, w write[T]) error {
 	if w.header.DryRun {
 		audit.Of(w.c.UserContext()).Reads()
-		return preview(w)
+		return preview(a, w)
 	}
 	// From here on after is called by calls, once, when the work has ended; before that it is called here.
 	call, err := w.call(a)
@@ -127,6 +136,8 @@ func run[T any](a *API, w write[T]) error {
 		kept, replayed, err = calls.Start(ctx, a.jobs, w.about, call, 0, promise)
 	} else {
 		// The request's own deadline bounds the work.
+		ctx, cancel := w.context(a)
+		defer cancel()
 		kept, replayed, err = calls.Now(ctx, a.store, call)
 	}
 	if err != nil {

@@ -58,7 +58,7 @@ func (a *API) commitRecords(c *fiber.Ctx, in commitIn) error {
 	if err != nil {
 		return err
 	}
-	w := write[catalog.Commit]{c: c, header: in.header(), about: "Committing records", tell: tellCommit}
+	w := write[catalog.Commit]{c: c, header: in.header(), about: "Committing records", tell: tellCommit, leaves: true}
 	if change.Upload, err = a.stageRecords(c, in, &w); err != nil {
 		return err
 	}

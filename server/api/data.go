@@ -191,10 +191,11 @@ func (in dataIn) query(
 	if in.Commit != nil && !*in.Commit && len(in.Columns) == 0 {
 		q.Columns = slices.DeleteFunc(slices.Clone(all), func(c schema.Column) bool { return c.ID == schema.CommitID })
 	}
-	order, by, err := orderBy(all, in.OrderBy)
+	sorted, by, err := orderBy(all, in.OrderBy)
 	if err != nil {
 		return q, false, err
 	}
+	order := sorted
 	if order == "" {
 		order = in.order(snap, format)
 	}
@@ -213,23 +214,33 @@ func (in dataIn) query(
 		// The newline ends a comment at the condition's end, which would hide the parenthesis.
 		from += " WHERE (" + in.Where + "\n)"
 	}
-	if !sandboxed && in.Limit == nil && in.Offset == nil && in.OrderBy == "" && isWide(snap, q.Columns) {
-		q.Slices = slicesOf(snap, q.Columns)
+	page, err := in.page()
+	if err != nil {
+		return q, false, err
+	}
+	if !sandboxed && isWide(snap, q.Columns) {
+		q.Slices = slicesOf(snap, q.Columns, by, sorted, page)
 		return q, false, nil
 	}
-	q.SQL = "SELECT " + strings.Join(names, ", ") + " FROM " + from + order
-	for name, n := range map[string]*int64{"LIMIT": in.Limit, "OFFSET": in.Offset} {
-		if n != nil && *n < 0 {
-			return q, false, invalid(strings.ToLower(name), "must not be negative")
+	q.SQL = "SELECT " + strings.Join(names, ", ") + " FROM " + from + order + page
+	return q, sandboxed, nil
+}
+
+// page returns the SQL of the part of the records that the request asks for.
+func (in dataIn) page() (sql string, err error) {
+	for _, bound := range []struct {
+		name string
+		n    *int64
+	}{{"limit", in.Limit}, {"offset", in.Offset}} {
+		switch {
+		case bound.n == nil:
+		case *bound.n < 0:
+			return "", invalid(bound.name, "must not be negative")
+		default:
+			sql += " " + strings.ToUpper(bound.name) + " " + strconv.FormatInt(*bound.n, 10)
 		}
 	}
-	if in.Limit != nil {
-		q.SQL += " LIMIT " + strconv.FormatInt(*in.Limit, 10)
-	}
-	if in.Offset != nil {
-		q.SQL += " OFFSET " + strconv.FormatInt(*in.Offset, 10)
-	}
-	return q, sandboxed, nil
+	return sql, nil
 }
 
 // mostSliced is the most values of a state that are read in slices of the columns: they are held in memory.
@@ -240,15 +251,31 @@ func isWide(snap *snapshot.Snapshot, columns []schema.Column) bool {
 	return len(columns) > snapshot.SliceColumns && snap.Total()*int64(len(columns)) <= mostSliced
 }
 
-// slicesOf returns the queries that read all records in slices of some columns, in the order of the key.
-func slicesOf(snap *snapshot.Snapshot, columns []schema.Column) (out []output.Query) {
+// slicesOf returns the queries that read the same records in slices of some columns, and in the same order: that which
+// was asked for, of the columns by, and then that of the key, which no two records share.
+func slicesOf(
+	snap *snapshot.Snapshot, columns, by []schema.Column, order, page string,
+) (out []output.Query) {
+	if order == "" {
+		order = snap.ByKey()
+	} else {
+		order += strings.Replace(snap.ByKey(), " ORDER BY ", ", ", 1)
+	}
 	for _, some := range snapshot.InSlices(columns) {
 		names := make([]string, len(some))
 		for i, c := range some {
 			names[i] = duck.Ident(c.Name)
 		}
-		sql := "SELECT " + strings.Join(names, ", ") + " FROM (" + snap.Narrow(some).StoredTable() + ")" + snap.ByKey()
-		out = append(out, output.Query{SQL: sql, Columns: some})
+		read := slices.Clone(some)
+		for _, c := range by {
+			if !slices.ContainsFunc(read, func(o schema.Column) bool { return o.ID == c.ID }) {
+				read = append(read, c)
+			}
+		}
+		from := snap.Narrow(read).StoredTable()
+		out = append(out, output.Query{
+			SQL: "SELECT " + strings.Join(names, ", ") + " FROM (" + from + ")" + order + page, Columns: some,
+		})
 	}
 	return out
 }

@@ -74,7 +74,7 @@ func (a *API) createDatasetFromFile(c *fiber.Ctx) error {
 	return run(a, write[snapshot.State]{
 		c: c, header: in.header(), about: "Creating the dataset", fingerprint: fingerprint,
 		tell:  tellDataset(http.StatusCreated),
-		after: upload.Remove,
+		after: upload.Remove, leaves: true,
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
 			r.Message = in.Message
 			change := storage.Change{Request: r, Mode: catalog.Append, Upload: upload.Upload}

@@ -58,13 +58,15 @@ func viewPreview(p storage.Preview) *previewed {
 
 // preview makes a dry run of a write, and answers with what it would do. It always answers 200. Neither Idempotency-Key
 // nor Prefer has an effect: nothing is done, so there is nothing to do once or later.
-func preview[T any](w write[T]) error {
+func preview[T any](a *API, w write[T]) error {
 	if w.after != nil {
 		defer w.after()
 	}
 	var p storage.Preview
 	request := storage.Request{User: host.User(w.c), ExpectedHead: w.header.ExpectedHead, Preview: &p}
-	result, err := w.do(w.c.UserContext(), request)
+	ctx, cancel := w.context(a)
+	defer cancel()
+	result, err := w.do(ctx, request)
 	if err != nil {
 		return err
 	}

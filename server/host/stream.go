@@ -54,7 +54,7 @@ func (h *Host) Stream(c *fiber.Ctx, r Result) error {
 	reader, writer := io.Pipe()
 	context.AfterFunc(ctx, func() { writer.CloseWithError(context.Cause(ctx)) }) // so that nothing waits on the pipe
 	limit := time.AfterFunc(r.First, func() { cancel(context.DeadlineExceeded) })
-	whenGone(ctx, c, cancel)
+	whenGone(ctx, c, 0, cancel)
 	body := &resultStream{
 		pipe: reader, host: h, response: c.Response(), id: c.GetRespHeader("X-Request-Id"), size: unknown,
 	}
@@ -229,33 +229,52 @@ var errLeft = &fault.Error{
 
 // WhileConnected returns the context of a request's work, which also ends when the client closes its connection.
 func (h *Host) WhileConnected(c *fiber.Ctx) (context.Context, context.CancelFunc) {
+	return h.whileConnected(c, 0)
+}
+
+// halfClosed is how long a client's work goes on after it closed the connection, or its sending half: the two look the
+// same, and whoever closes only that half still reads the answer.
+const halfClosed = 10 * time.Second
+
+// WhileAwaited is WhileConnected for a request whose client may have closed its half of the connection after the body.
+func (h *Host) WhileAwaited(c *fiber.Ctx) (context.Context, context.CancelFunc) {
+	return h.whileConnected(c, halfClosed)
+}
+
+func (h *Host) whileConnected(c *fiber.Ctx, patience time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(c.UserContext())
-	whenGone(ctx, c, cancel)
+	whenGone(ctx, c, patience, cancel)
 	return ctx, func() { cancel(nil) }
 }
 
-// whenGone cancels work when its client closes the connection, unless ctx ends first. Fiber does not report that.
-func whenGone(ctx context.Context, c *fiber.Ctx, cancel context.CancelCauseFunc) {
-	conn := conns.Of(c.Context().Conn())
-	if conn == nil {
-		return
-	}
-	go func() {
+// whenGone cancels work some time after its client closed the connection, unless ctx ends first. Fiber does not report
+// that.
+func whenGone(ctx context.Context, c *fiber.Ctx, patience time.Duration, cancel context.CancelCauseFunc) {
+	if conn := conns.Of(c.Context().Conn()); conn != nil {
 		// Asking the connection costs a system call.
-		look := time.NewTicker(250 * time.Millisecond)
-		defer look.Stop()
-		for {
-			select {
-			case <-ctx.Done():
+		go whenLeft(ctx, conn.Left, 250*time.Millisecond, patience, func() { cancel(errLeft) })
+	}
+}
+
+// whenLeft calls then once left has been true for so long, asking it every now and then, unless ctx ends first.
+func whenLeft(ctx context.Context, left func() bool, every, patience time.Duration, then func()) {
+	look := time.NewTicker(every)
+	defer look.Stop()
+	var since time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-look.C:
+			if since.IsZero() && left() {
+				since = now
+			}
+			if !since.IsZero() && now.Sub(since) >= patience {
+				then()
 				return
-			case <-look.C:
-				if conn.Left() {
-					cancel(errLeft)
-					return
-				}
 			}
 		}
-	}()
+	}
 }
 
 // steps is a writer that gives every write its own time limit, unless each is 0.

@@ -186,6 +186,9 @@ func OpenHere(ctx context.Context, u Upload) (Records, error) {
 
 // checkNames refuses column names that SQL could not distinguish or express.
 func checkNames(columns []Offered) error {
+	if len(columns) > MaxColumns {
+		return tooManyColumns(fmt.Sprint(len(columns)))
+	}
 	seen := map[string]string{}
 	for i, c := range columns {
 		if strings.TrimSpace(c.Name) == "" {
@@ -203,6 +206,12 @@ func checkNames(columns []Offered) error {
 		seen[folded] = c.Name
 	}
 	return nil
+}
+
+// tooManyColumns is the error of records with more columns than a dataset may have.
+func tooManyColumns(n string) error {
+	return misshapen("the records have %s columns, and a dataset has at most %d. Divide them among several datasets, or "+
+		"send a record for each value", n, MaxColumns)
 }
 
 // fixedArray finds fixed-size lists in the SQL of a type.

@@ -27,9 +27,6 @@ type jsonRecords struct {
 	failed  error // of the last reading; DuckDB would pass on only its text
 }
 
-// maxColumns is how many different fields the records of an upload may have.
-const maxColumns = 10_000
-
 // openJSON reads all records once, to find their fields and types.
 func openJSON(ctx context.Context, u Upload) (*jsonRecords, error) {
 	r := &jsonRecords{upload: u, shape: &shape{}}
@@ -53,8 +50,8 @@ func openJSON(ctx context.Context, u Upload) (*jsonRecords, error) {
 		if r.rows%10_000 == 0 && ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		if len(r.shape.fields) > maxColumns {
-			return nil, misshapen("the records have more than %d different fields", maxColumns)
+		if len(r.shape.fields) > MaxColumns {
+			return nil, tooManyColumns(fmt.Sprint("more than ", MaxColumns))
 		}
 	}
 	for _, f := range r.shape.fields {

@@ -19,8 +19,15 @@ import (
 // PartColumns is the number of columns in one part of a wide CSV: column i is in part i/PartColumns.
 const PartColumns = 100
 
-// maxParts is the maximum number of parts, all of which are open at once.
-const maxParts = 100
+// MaxColumns is the maximum number of columns of an upload and of a dataset. The time of everything that is done to
+// records grows with it, and what is said of each column takes memory before any record is read.
+const MaxColumns = 100_000
+
+// partsBuffer is how many bytes the buffers of all parts have together; one has at most partBuffer.
+const (
+	partsBuffer = 16 << 20
+	partBuffer  = 64 << 10
+)
 
 // errOdd means that a CSV can't be split here. DuckDB then reads it whole and reports what is wrong, if anything.
 var errOdd = errors.New("not a plain CSV")
@@ -50,7 +57,7 @@ const (
 // the longest record in bytes.
 func splitCSV(u Upload, d dialect, columns int) (paths []string, longest int64, err error) {
 	n := (columns + PartColumns - 1) / PartColumns
-	if n > maxParts || u.Parts == "" {
+	if u.Parts == "" {
 		return nil, 0, errOdd
 	}
 	in, err := os.Open(u.Path)
@@ -65,11 +72,14 @@ func splitCSV(u Upload, d dialect, columns int) (paths []string, longest int64, 
 	for i := range n {
 		path := partPath(u, strconv.Itoa(i))
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err == nil {
+			err = f.Close()
+		}
 		if err != nil {
 			return nil, 0, err
 		}
-		defer f.Close()
-		paths, s.parts = append(paths, path), append(s.parts, bufio.NewWriterSize(f, 64<<10))
+		paths = append(paths, path)
+		s.parts = append(s.parts, bufio.NewWriterSize(appended(path), min(partBuffer, partsBuffer/n)))
 	}
 	long, err := os.OpenFile(partPath(u, longPart), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -84,6 +94,20 @@ func splitCSV(u Upload, d dialect, columns int) (paths []string, longest int64, 
 		err = os.Remove(long.Name())
 	}
 	return paths, int64(s.longest), err
+}
+
+// appended is the path of a file that is opened for each write at its end: there may be more parts than files that a
+// process may have open.
+type appended string
+
+// Write appends to the file.
+func (a appended) Write(p []byte) (int, error) {
+	f, err := os.OpenFile(string(a), os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	n, err := f.Write(p)
+	return n, errors.Join(err, f.Close())
 }
 
 // partPath returns the path of a file in the directory for parts of an upload.

@@ -42,15 +42,18 @@ func (d *Difference) List(s Selection) (Listing, error) {
 	return l, err
 }
 
-// slicedValues is the most values of the files that a difference may open to be listed in slices. The tables hold all
-// of their records, also those that turn out to be equal; and of so many values, the planning is no longer what takes
-// the time.
+// slicedValues is the most values of the files that a difference may open to be read in slices through tables. These
+// hold all of its records, also those that turn out to be equal; and of so many values, the planning is no longer what
+// takes the time.
 const slicedValues = 20_000_000
+
+// IsFew reports whether the difference has so few values that tables may hold its records.
+func (d *Difference) IsFew() bool { return d.Opened()*int64(len(d.Schema.Stored())) <= slicedValues }
 
 // list is List with slices of at most a number of columns.
 func (d *Difference) list(most int, changes []string) (l Listing, err error) {
 	parts := slicesOf(d.Schema.Stored(), most)
-	if len(parts) == 1 || d.Opened()*int64(len(d.Schema.Stored())) > slicedValues {
+	if len(parts) == 1 || !d.IsFew() {
 		l.SQL, l.Columns, err = d.Records(changes...)
 		return l, err
 	}
