@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -24,37 +23,58 @@ type CommitFilter struct {
 func (h *History) FindCommits(
 	ctx context.Context, dataset string, f CommitFilter,
 ) (list []catalog.Commit, err error) {
-	if f.isOpen() {
-		return h.Commits(ctx, dataset, f.Before, f.Limit)
+	part := catalog.CommitFilter{
+		Modes: f.Modes, User: f.User, Since: f.Since, Until: f.Until, Before: f.Before, Limit: f.Limit,
 	}
-	const size = 1000
-	for len(list) < f.Limit {
-		// What the client is not to know is hidden before the filter sees it, or a search would find it.
-		page, err := h.Commits(ctx, dataset, f.Before, size)
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		if f.Text != "" {
+			list, err = f.withText(ctx, tx, dataset, part)
+			return err
+		}
+		if list, err = tx.FilteredCommits(dataset, part); err != nil {
+			return err
+		}
+		return hideOrigins(ctx, tx, list)
+	})
+	return list, err
+}
+
+// withText lists what a part of the filter selects and has the text in its message. Messages are read by themselves:
+// of a long history, few commits have the text.
+func (f CommitFilter) withText(
+	ctx context.Context, tx catalog.Tx, dataset string, part catalog.CommitFilter,
+) (list []catalog.Commit, err error) {
+	has := func(message string) bool { return strings.Contains(strings.ToLower(message), strings.ToLower(f.Text)) }
+	const size = 5000
+	part.Limit = size
+	for {
+		page, err := tx.CommitMessages(dataset, part)
 		if err != nil {
 			return nil, err
 		}
-		for _, c := range page {
-			if f.selects(c) {
-				list = append(list, c)
+		for _, m := range page {
+			if !has(m.Message) {
+				continue
+			}
+			one, err := tx.Commit(dataset, m.ID)
+			if err != nil {
+				return nil, err
+			}
+			found := []catalog.Commit{one}
+			if err := hideOrigins(ctx, tx, found); err != nil {
+				return nil, err
+			}
+			// Again: the client is not to know what is hidden in it, nor to find it by that.
+			if has(found[0].Message) {
+				list = append(list, found[0])
+			}
+			if len(list) == f.Limit {
+				return list, nil
 			}
 		}
 		if len(page) < size {
-			break
+			return list, nil
 		}
-		f.Before = page[size-1].ID
+		part.Before = page[size-1].ID
 	}
-	return list[:min(f.Limit, len(list))], nil
-}
-
-// isOpen reports whether the filter has no conditions.
-func (f CommitFilter) isOpen() bool {
-	return len(f.Modes) == 0 && f.User == "" && f.Text == "" && f.Since.IsZero() && f.Until.IsZero()
-}
-
-// selects reports whether a commit meets all of the filter's conditions.
-func (f CommitFilter) selects(c catalog.Commit) bool {
-	return (len(f.Modes) == 0 || slices.Contains(f.Modes, c.Mode)) && (f.User == "" || f.User == c.User) &&
-		(f.Text == "" || strings.Contains(strings.ToLower(c.Message), strings.ToLower(f.Text))) &&
-		!c.CreatedAt.Before(f.Since) && (f.Until.IsZero() || !c.CreatedAt.After(f.Until))
 }

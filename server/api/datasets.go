@@ -115,49 +115,6 @@ func tellDataset(status int) func(made snapshot.State) (calls.Answer, error) {
 	}
 }
 
-// listDatasetsIn selects a page of datasets.
-type listDatasetsIn struct {
-	pageIn
-	ProjectID int64 `query:"project_id" description:"Only of this project." json:"-"`
-	Deleted   bool  `query:"deleted" description:"Deleted datasets instead of the others." json:"-"`
-}
-
-// datasetList is a page of datasets.
-type datasetList struct {
-	Datasets   []datasetView `json:"datasets"`
-	NextCursor *string       `json:"next_cursor"`
-}
-
-// listDatasets lists datasets in the order of their creation.
-func (a *API) listDatasets(c *fiber.Ctx) error {
-	var in listDatasetsIn
-	if err := a.bind(c, &in); err != nil {
-		return err
-	}
-	limit, err := in.limit()
-	if err != nil {
-		return err
-	}
-	after, err := in.after()
-	if err != nil {
-		return err
-	}
-	states, err := a.store.Datasets(c.UserContext(),
-		catalog.DatasetFilter{Project: in.ProjectID, Deleted: in.Deleted, After: after, Limit: limit + 1})
-	if err != nil {
-		return err
-	}
-	out := datasetList{Datasets: []datasetView{}}
-	for i, s := range states {
-		if i == limit {
-			out.NextCursor = cursor(states[i-1].Dataset.ID)
-			break
-		}
-		out.Datasets = append(out.Datasets, viewDataset(s))
-	}
-	return ok(c, out)
-}
-
 // getDataset describes a dataset as of its head.
 func (a *API) getDataset(c *fiber.Ctx, d catalog.Dataset, _ datasetIn) error {
 	s, err := a.store.State(c.UserContext(), d.ID, "head")

@@ -23,6 +23,8 @@ type monitorIn struct {
 	GapCommits   int     `query:"gap_commits" default:"20" description:"${monitor.gap_commits}" json:"-"`
 	GapDays      float64 `query:"gap_days" default:"90" description:"${monitor.gap_days}" json:"-"`
 
+	DatasetID []string `query:"dataset_id" collectionFormat:"csv" description:"Only of these, comma-separated." json:"-"`
+
 	IgnoreForks    bool `query:"ignore_forks" description:"Leave out datasets that were forked from others." json:"-"`
 	IgnoreArchived bool `query:"ignore_archived" description:"Leave out archived datasets." json:"-"`
 }
@@ -32,7 +34,16 @@ var noteworthy = monitorIn{RapidCount: 3, RapidMinutes: 60, GapCommits: 20, GapD
 
 // ignores reports whether a dataset is left out.
 func (in monitorIn) ignores(s snapshot.State) bool {
-	return in.IgnoreForks && s.Dataset.IsFork() || in.IgnoreArchived && s.Properties.Archived
+	return in.IgnoreForks && s.Dataset.IsFork() || in.IgnoreArchived && s.Properties.Archived ||
+		in.ProjectID > 0 && in.ProjectID != s.Dataset.ProjectID
+}
+
+// states returns the datasets that are looked at. One that was named and is not there any more is left out.
+func (in monitorIn) states(ctx context.Context, store *storage.Store) ([]snapshot.State, error) {
+	if len(in.DatasetID) == 0 {
+		return store.Datasets(ctx, catalog.DatasetFilter{Project: in.ProjectID, Limit: math.MaxInt32})
+	}
+	return store.DatasetsOf(ctx, in.DatasetID)
 }
 
 // monitorIssue is a finding about one dataset.
@@ -72,7 +83,7 @@ func watchVersions(ctx context.Context, store *storage.Store, in monitorIn) (mon
 	out := monitorView{
 		Unversioned: []monitorIssue{}, RapidChanges: []monitorIssue{}, Gaps: []monitorIssue{}, Issues: []string{},
 	}
-	states, err := store.Datasets(ctx, catalog.DatasetFilter{Project: in.ProjectID, Limit: math.MaxInt32})
+	states, err := in.states(ctx, store)
 	if err != nil {
 		return out, err
 	}

@@ -69,9 +69,10 @@ func (a *API) document() ([]byte, error) {
 	return filled(text)
 }
 
-// docsHead and docsHeader give the documentation the header of the other pages, which leads back to them.
+// docsHead and docsHeader give the documentation the colours of the other pages, and their header, which leads back.
 const (
-	docsHead = `<link rel="stylesheet" href="/manual/tokens.css"><link rel="stylesheet" href="/manual/header.css">`
+	docsHead = `<script src="/theme.js"></script><link rel="stylesheet" href="/manual/tokens.css">
+<link rel="stylesheet" href="/manual/header.css"><link rel="stylesheet" href="/manual/docs.css">`
 
 	docsHeader = `<header class="site"><a class="brand" href="/#main"><img src="/favicon.svg" alt="" width="20" height="20">
 Rowback</a><nav aria-label="Main"><a href="/#main">Datasets</a><a href="/sql#main">SQL</a><a href="/admin#main">Administration</a>

@@ -47,7 +47,7 @@ func (a *API) seenProjects(c *fiber.Ctx) ([]projectView, error) {
 	if err != nil {
 		return nil, err
 	}
-	counts, err := a.datasetCounts(ctx)
+	counts, err := a.store.CountDatasets(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -74,16 +74,6 @@ func (a *API) seenProjects(c *fiber.Ctx) ([]projectView, error) {
 	}
 	slices.SortFunc(out, func(x, y projectView) int { return cmp.Compare(x.ID, y.ID) })
 	return out, nil
-}
-
-// datasetCounts counts the datasets that the caller sees, by project.
-func (a *API) datasetCounts(ctx context.Context) (map[int64]int, error) {
-	all, err := a.store.Datasets(ctx, catalog.DatasetFilter{Limit: math.MaxInt32})
-	counts := map[int64]int{}
-	for _, s := range all {
-		counts[s.Dataset.ProjectID]++
-	}
-	return counts, err
 }
 
 // listProjectsIn selects a page of projects.

@@ -33,9 +33,17 @@ var texts = map[string]string{
 		"not have; and how the records were read, such as columns without a name, or types that are not kept.",
 	"damaged_files": "Stored files that don't match their checksum and are refused. If there are any, the status is " +
 		"degraded.",
-	"dataset.archived":  "No one works on it any more. It can be read and written as before.",
+	"dataset.archived": "No one works on it any more. It can be read and written as before.",
+	"dataset.bytes": "Of the Parquet files that the dataset wrote, those of past states included. What a fork shares " +
+		"with its upstream counts there.",
 	"dataset.exclusion": "A condition on records that Crunch clients don't see. All else does.",
 	"dataset.warnings":  "What is said of the dataset that does not hold: columns that it does not have.",
+	"datasets.family":   "The id of a dataset: only it, its forks, theirs, and what they were forked from.",
+	"datasets.sort": "The order; by default that of creation. A minus turns it round. By name, capitals are as other " +
+		"letters, and numbers come by their value.",
+	"datasets.text": "Only datasets that have each of these words in their name or description, ignoring case, or " +
+		"that have this id.",
+	"datasets.total": "How many datasets there are on all pages; absent where neither text, sort nor family is given.",
 	"diff.column": "Of modified records, only those in which one of these columns changed; comma-separated, a name with " +
 		"a comma in double quotes.",
 	"digest": "Of the values of the records, whatever the order of these and the files that they are in. The manual " +

@@ -45,6 +45,7 @@ type datasetView struct {
 	Exclusion    string     `json:"exclusion,omitempty" description:"${dataset.exclusion}"`
 	Head         int64      `json:"head" description:"The newest commit; 0 before the first."`
 	RecordsTotal int64      `json:"records_total"`
+	Bytes        int64      `json:"bytes" description:"${dataset.bytes}"`
 	CreatedAt    time.Time  `json:"created_at"`
 	ModifiedAt   time.Time  `json:"modified_at"`
 	DeletedAt    *time.Time `json:"deleted_at"`
@@ -57,6 +58,7 @@ func viewDataset(s snapshot.State) datasetView {
 	v := datasetView{
 		ID: s.Dataset.ID, Name: s.Properties.Name, ProjectID: s.Dataset.ProjectID, Key: []string{},
 		Description: s.Properties.Description, Metadata: s.Properties.Metadata, Head: s.Commit.ID, RecordsTotal: s.Total(),
+		Bytes:     s.Dataset.Bytes,
 		CreatedAt: s.Dataset.CreatedAt, ModifiedAt: s.Dataset.CreatedAt,
 		Required: append([]string{}, s.Properties.Required...), Archived: s.Properties.Archived, Warnings: s.Warnings(),
 		MergeGranularity: s.Properties.Granularity(), Retention: viewRetention(s.Properties.Retention),

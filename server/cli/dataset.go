@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/rowback/rowback/server/terminal"
 )
 
@@ -39,12 +41,15 @@ type datasetAnswer struct {
 	Granularity    string         `json:"merge_granularity"`
 	Head           int64          `json:"head"`
 	Records        int64          `json:"records_total"`
+	Bytes          uint64         `json:"bytes"`
 	CreatedAt      string         `json:"created_at"`
 	ModifiedAt     string         `json:"modified_at"`
 	DeletedAt      *string        `json:"deleted_at"`
 	UpstreamID     *string        `json:"upstream_id"`
 	ForkCommit     *int64         `json:"fork_commit"`
 	Warnings       []string       `json:"warnings,omitempty"`
+	Versions       int64          `json:"versions,omitempty"` // in lists
+	LatestVersion  *string        `json:"latest_version,omitempty"`
 }
 
 // datasetPage is a page of datasets.
@@ -59,6 +64,8 @@ type datasetListCmd struct {
 	formatFlag
 	ProjectID *projectRef `help:"${only_project}" aliases:"project" placeholder:"NAME"`
 	Deleted   bool        `help:"List deleted datasets instead of the others."`
+	Text      string      `help:"Only those with these words in their name or description." placeholder:"WORDS"`
+	Sort      string      `help:"${dataset_sort}" enum:",name,-name,records,-records,changed,-changed,bytes,-bytes" default:"" placeholder:"ORDER"`
 }
 
 // Run lists datasets, of all pages.
@@ -69,6 +76,11 @@ func (cmd *datasetListCmd) Run(c console) error {
 	}
 	if cmd.Deleted {
 		query.Set("deleted", "true")
+	}
+	for name, value := range map[string]string{"text": cmd.Text, "sort": cmd.Sort} {
+		if value != "" {
+			query.Set(name, value)
+		}
 	}
 	all, err := allPages(cmd.remote, datasetsPath, query, func(page datasetPage) ([]datasetAnswer, *string) {
 		return page.Datasets, page.NextCursor
@@ -83,10 +95,15 @@ func (cmd *datasetListCmd) Run(c console) error {
 			}
 		})
 	}
-	header := "DATASET\tPROJECT\tRECORDS\tHEAD\tCHANGED\tDESCRIPTION"
+	header := "DATASET\tPROJECT\tRECORDS\tSIZE\tVERSION\tHEAD\tCHANGED\tDESCRIPTION"
 	return cmd.print(c, all, header, func(row func(...any)) {
 		for _, d := range all {
-			row(d.Name, d.ProjectID, terminal.Count(d.Records), d.Head, terminal.Moment(d.ModifiedAt), d.Description)
+			version := "none"
+			if d.LatestVersion != nil {
+				version = *d.LatestVersion
+			}
+			row(d.Name, d.ProjectID, terminal.Count(d.Records), humanize.Bytes(d.Bytes), version, d.Head,
+				terminal.Moment(d.ModifiedAt), d.Description)
 		}
 	})
 }

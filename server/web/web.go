@@ -19,7 +19,7 @@ import (
 	"github.com/yuin/goldmark/parser"
 )
 
-//go:embed manual/*.md manual/*.png page.html manual.css header.css app/src/styles/tokens.css
+//go:embed manual/*.md manual/*.png page.html manual.css header.css docs.css app/src/styles/tokens.css
 var files embed.FS
 
 // contents is the order of the manual's pages.
@@ -75,6 +75,7 @@ func New() (*Face, error) {
 	for at, name := range map[string]string{
 		"/manual/manual.css": "manual.css",
 		"/manual/header.css": "header.css",
+		"/manual/docs.css":   "docs.css",                  // of the API's reference
 		"/manual/tokens.css": "app/src/styles/tokens.css", // the manual looks as the pages do
 	} {
 		style, err := files.ReadFile(name)

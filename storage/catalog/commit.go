@@ -213,13 +213,13 @@ func (tx Tx) Rollbacks(dataset string) ([]Commit, error) {
 	return list(tx, scanCommit, `SELECT `+commitColumns+commitsOf+`AND c.mode = 'rollback'`+newestFirst, dataset)
 }
 
-// Standing lists the restores or merges of a dataset that are not undone, oldest first. Other modes are not indexed.
+// Standing lists the restores or merges of a dataset that are not undone, oldest first.
 func (tx Tx) Standing(dataset string, mode Mode) ([]Commit, error) {
 	return list(tx, scanCommit, `SELECT `+commitColumns+commitsOf+`AND c.mode = `+literal(mode)+`
 		AND u.rollback_commit_id IS NULL`+oldestFirst, dataset)
 }
 
-// literal is a mode in SQL. The index on modes has some of them only, which a parameter would not say.
+// literal is a mode in SQL.
 func literal(m Mode) string { return "'" + string(m) + "'" }
 
 // Unshared lists the commits of a dataset whose hashes another dataset does not have, oldest first, of all modes or of

@@ -29,6 +29,7 @@ type Dataset struct {
 	ForkCommit   int64     // of a fork: the last commit inherited from upstream
 	IsNamesake   bool      // another dataset of the project has its name: found by id only
 	VacuumedAt   time.Time `json:",omitzero"` // of a deleted one: when it was removed for good; zero: it was not
+	Bytes        int64     `json:"-"`         // of the files that it wrote, those of past states included
 }
 
 // IsFork reports whether the dataset was forked from another.
@@ -95,15 +96,16 @@ type Exclusion struct {
 const datasetColumns = `id, family_id, project_id, name, head, schema_id, properties_id, created_at, deleted_at,
 	upstream_id, fork_commit, is_namesake`
 
-// datasetRow are the columns of a dataset as it is read. A new one has not been vacuumed.
-const datasetRow = datasetColumns + `, vacuumed_at`
+// datasetRow are the columns of a dataset as it is read.
+const datasetRow = datasetColumns + `, vacuumed_at,
+	COALESCE((SELECT byte_count FROM usage WHERE usage.dataset_id = datasets.id), 0)`
 
 func scanDataset(s scanner) (d Dataset, err error) {
 	var created int64
 	var deleted, vacuumed sql.NullInt64
 	var upstream sql.NullString
 	err = s.Scan(&d.ID, &d.FamilyID, &d.ProjectID, &d.Name, &d.Head, &d.SchemaID, &d.PropertiesID, &created, &deleted,
-		&upstream, &d.ForkCommit, &d.IsNamesake, &vacuumed)
+		&upstream, &d.ForkCommit, &d.IsNamesake, &vacuumed, &d.Bytes)
 	d.CreatedAt, d.UpstreamID = moment(created), upstream.String
 	if deleted.Valid {
 		d.DeletedAt = moment(deleted.Int64)
@@ -183,7 +185,7 @@ func (tx Tx) AddDataset(d Dataset) error {
 		upstream = d.UpstreamID
 	}
 	if err := tx.exec(
-		`INSERT INTO datasets (`+datasetRow+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		`INSERT INTO datasets (`+datasetColumns+`, vacuumed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 		d.ID, d.FamilyID, d.ProjectID, d.Name, d.Head, d.SchemaID, d.PropertiesID, micros(d.CreatedAt), deleted, upstream,
 		d.ForkCommit, d.IsNamesake, timeOrNull(d.VacuumedAt),
 	); err != nil {

@@ -85,7 +85,7 @@ func TestQueriesReadNoWholeTable(t *testing.T) {
 		"played": "commits_by_merge", "hash": "commits_by_hash", "unshared": "commits_by_hash", "at": "commits_by_time",
 		"rollbacks": "commits_by_mode", "standing": "commits_by_mode", "merges": "commits_by_mode",
 		"live":   "entries_by_end (dataset_id=? AND end_commit>?)",
-		"naming": "versions_by_commit",
+		"naming": "versions_by_commit", "by mode": "commits_by_mode", "by user": "commits_by_user",
 		"begun":  "entries_by_begin (dataset_id=? AND begin_commit>? AND begin_commit<?)",
 		"ended":  "entries_by_end (dataset_id=? AND end_commit>? AND end_commit<?)",
 		"opened": "entries_by_begin (dataset_id=? AND begin_commit>? AND begin_commit<?)",
@@ -118,6 +118,12 @@ func TestQueriesReadNoWholeTable(t *testing.T) {
 		"last tag":    func() { tx.Tag("d", "x") },
 		"a start's":   func() { tx.Last(CommitIDs) },
 		"a founder's": func() { tx.Founder("d", 2) },
+		"by mode": func() {
+			tx.FilteredCommits("d", CommitFilter{Modes: Modes, User: "u", Before: 4, Limit: 2})
+		},
+		"by user":  func() { tx.FilteredCommits("d", CommitFilter{User: "u", Since: time.Now(), Before: 4, Limit: 2}) },
+		"messages": func() { tx.CommitMessages("d", CommitFilter{Until: time.Now(), Before: 4, Limit: 2}) },
+		"active":   func() { tx.CountVersions("d") },
 	} {
 		r.queries = nil
 		ask()

@@ -56,7 +56,29 @@ test('forks of the same commit end together', () => {
   expect(drawAll(lanes, [fork(4, 'g'), fork(3, 'f'), main(1)])).toEqual([' *', ' |*', '*//'])
 })
 
-test('a filter may leave out the commit at which a fork began', () => {
+test('a fork of a fork leaves the lane of that fork', () => {
+  const lanes = new Lanes('m', [
+    { id: 'g', name: 'g', base: 4, head: 6, parent: 'f' }, { id: 'f', name: 'f', base: 2, head: 5, parent: 'm' },
+  ])
+  const rows = drawAll(lanes, [fork(6, 'g'), fork(5), fork(4), main(3), main(2), main(1)])
+  expect(rows).toEqual([' *', ' |*', ' /*', '* |', '* /', '*'])
+})
+
+test('a merge between two forks leads from lane to lane', () => {
+  const lanes = new Lanes('m', [
+    { id: 'g', name: 'g', base: 1, head: 5, parent: 'm' }, { id: 'f', name: 'f', base: 1, head: 4, parent: 'm' },
+  ])
+  expect(drawAll(lanes, [fork(5, 'g', 'f'), fork(4), main(1)])).toEqual([' *\\', ' |*', '*//'])
+})
+
+test('a filter may leave out all of the lane between', () => {
+  const lanes = new Lanes('m', [
+    { id: 'g', name: 'g', base: 4, head: 6, parent: 'f' }, { id: 'f', name: 'f', base: 2, head: 5, parent: 'm' },
+  ])
+  expect(drawAll(lanes, [fork(6, 'g'), main(2), main(1)])).toEqual([' *', '*/', '*'])
+})
+
+test('a filter may leave out the the commit at which a fork began', () => {
   const lanes = new Lanes('m', [{ id: 'f', name: 'f', base: 4, head: 6 }])
   expect(drawAll(lanes, [fork(6), main(2), main(1)])).toEqual([' *', '*/', '*'])
 })

@@ -1,11 +1,12 @@
-// The lanes of a commit graph: the history that is looked at is lane 0, and its forks and its upstream have lanes of
-// their own. Rows come newest first, a page at a time; each is drawn from what is active above it.
+// The lanes of a commit graph: the history that is looked at is lane 0, and the others of its family have lanes of their
+// own. Rows come newest first, a page at a time; each is drawn from what is active above it.
 
 /** A dataset beside the one that is looked at. */
 export type Branch = {
   id: string
   name: string
-  base: number // the last commit that it shares with the main history
+  base: number // the last commit that it shares with the lane in which its own ends
+  parent?: string // the dataset of that lane; none: the main one
   head: number
 }
 
@@ -64,18 +65,28 @@ export class Lanes {
     }
   }
 
-  /** Ends the lanes of the branches that begin at a commit of the main history. */
+  /** Ends the lanes of the branches that begin at a commit, or left out below it. */
   private ends(node: Node, lane: number): Curve[] {
-    if (node.dataset !== this.main) return []
     const curves: Curve[] = []
     for (const [i, active] of this.lanes.entries()) {
       const branch = active && this.branches.get(active.dataset)
       // Below the base too: a filter may have left out the commit itself.
-      if (!branch || branch.base < node.id) continue
+      if (!branch || branch.id === node.dataset || branch.base < node.id || !this.isIn(node, branch)) continue
       curves.push({ from: i, to: lane, half: 'upper', colour: active.colour })
       this.lanes[i] = undefined
     }
     return curves
+  }
+
+  /** Reports whether a branch ends in the lane of a commit: its parent's, or one in which that has ended before. */
+  private isIn(node: Node, branch: Branch): boolean {
+    let at = branch.parent ?? this.main
+    while (at !== node.dataset) {
+      const above = this.branches.get(at)
+      if (!above || above.base < node.id) return false
+      at = above.parent ?? this.main
+    }
+    return true
   }
 
   /** Leads a merge to the lane of its source. */
@@ -83,7 +94,7 @@ export class Lanes {
     const source = node.source
     if (!source || source === node.dataset || !this.colours.has(source)) return []
     const branch = this.branches.get(source)
-    if (branch && node.dataset === this.main && branch.base >= node.id) return []
+    if (branch && branch.base >= node.id) return [] // it has no commits of its own below
     const to = this.laneOf(source) ?? this.open(source)
     return [{ from: lane, to, half: 'lower', colour: this.colourOf(source) }]
   }

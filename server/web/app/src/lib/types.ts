@@ -17,7 +17,7 @@ export type Dataset = {
   exclusion?: string
   head: number
   records_total: number
-  bytes?: number // of its live files, where the answer tells
+  bytes: number // of the files that it wrote, those of past states included
   created_at: string
   modified_at: string
   deleted_at: string | null
