@@ -59,7 +59,7 @@ func (h *History) FindDatasets(ctx context.Context, f DatasetSearch) (found Foun
 		if err != nil {
 			return err
 		}
-		lines, err := tx.DatasetLines(f.Project, family, f.Deleted)
+		lines, err := tx.DatasetLines(f.Project, family, f.Deleted, f.Text != "")
 		if err != nil {
 			return err
 		}

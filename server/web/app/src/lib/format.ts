@@ -40,9 +40,12 @@ export function ago(time: Date, now: Date): string {
   return Math.abs(seconds) < 10 ? 'just now' : relative.format(Math.trunc(seconds), 'second')
 }
 
+// Made once: making one takes longer than all else that a row of a list needs.
+const moments = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' })
+
 // exact returns a time in the reader's zone, to the second, with the zone.
 export function exact(time: Date): string {
-  return time.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'long' })
+  return moments.format(time)
 }
 
 // Characters that would not be seen, or would change the order of what is around them: controls, and marks of direction.
