@@ -52,7 +52,7 @@ func TestDatasetsAreSearchedAndSorted(t *testing.T) {
 			records = append(records, fmt.Sprintf(`{"id":%d}`, j))
 		}
 		if len(records) > 0 {
-			b.put(made.Dataset.ID, catalog.Append, intake.JSON, "["+strings.Join(records, ",")+"]")
+			b.Put(made.Dataset.ID, catalog.Append, intake.JSON, "["+strings.Join(records, ",")+"]")
 		}
 	}
 	for _, c := range []struct {
@@ -91,9 +91,9 @@ func TestDatasetsAreSearchedAndSorted(t *testing.T) {
 func TestAFamilyIsListed(t *testing.T) {
 	b := open(t)
 	ctx := b.Context()
-	root := b.create("root", "id")
-	b.json(root, catalog.Append, `[{"id":1}]`)
-	b.create("stranger", "id")
+	root := b.Create("root", "id")
+	b.JSON(root, catalog.Append, `[{"id":1}]`)
+	b.Create("stranger", "id")
 	at := root
 	for _, name := range []string{"child", "grandchild"} {
 		made, err := b.Fork(ctx, at, storage.NewFork{Name: name}, storage.Request{})
@@ -115,14 +115,14 @@ func TestAFamilyIsListed(t *testing.T) {
 
 func TestCommitsAreFiltered(t *testing.T) {
 	b := open(t)
-	d := b.create("d", "id")
+	d := b.Create("d", "id")
 	for i, c := range []struct {
 		mode catalog.Mode
 		user string
 	}{{catalog.Append, "eva"}, {catalog.Upsert, "eva"}, {catalog.Append, "max"}, {catalog.Delete, "eva"}} {
 		_, err := b.Commit(b.Context(), d, storage.Change{
 			Request: storage.Request{User: c.user, Message: fmt.Sprintf("Schritt %d ÜBER", i)},
-			Mode:    c.mode, Upload: b.upload(intake.JSON, fmt.Sprintf(`[{"id":%d}]`, i)),
+			Mode:    c.mode, Upload: b.Upload(intake.JSON, fmt.Sprintf(`[{"id":%d}]`, i)),
 		})
 		if err != nil {
 			t.Fatal(err)

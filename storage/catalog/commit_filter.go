@@ -27,12 +27,8 @@ func (f CommitFilter) part(dataset string, mode Mode) (query string, args []any)
 		b.WriteString(` AND c.mode = ` + literal(mode))
 	}
 	if f.User != "" {
-		column := `c.user_name`
-		if mode != "" {
-			column = `+c.user_name` // the index on modes is the better one with both
-		}
 		args = append(args, f.User)
-		b.WriteString(` AND ` + column + ` = ` + numbered(len(args)))
+		b.WriteString(` AND c.user_name = ` + numbered(len(args)))
 	}
 	if !f.Since.IsZero() {
 		args = append(args, micros(f.Since))

@@ -119,7 +119,7 @@ func TestQueriesReadNoWholeTable(t *testing.T) {
 		"a start's":   func() { tx.Last(CommitIDs) },
 		"a founder's": func() { tx.Founder("d", 2) },
 		"by mode": func() {
-			tx.FilteredCommits("d", CommitFilter{Modes: Modes, User: "u", Before: 4, Limit: 2})
+			tx.FilteredCommits("d", CommitFilter{Modes: Modes, Before: 4, Limit: 2})
 		},
 		"by user":  func() { tx.FilteredCommits("d", CommitFilter{User: "u", Since: time.Now(), Before: 4, Limit: 2}) },
 		"messages": func() { tx.CommitMessages("d", CommitFilter{Until: time.Now(), Before: 4, Limit: 2}) },

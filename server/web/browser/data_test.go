@@ -81,6 +81,20 @@ func TestRecordsStayInTheirCells(t *testing.T) {
 	b.eval("document.querySelector('[role=region]').scrollLeft = 1e9", nil)
 	b.until("the last column does not appear", func() bool { return b.has("button", "Statistics of c1999") })
 	b.narrowEnough()
+	// The key stays in sight, wherever one has scrolled to, also where there is little room.
+	for _, width := range []int64{1280, 390} {
+		b.size(width, 844)
+		var isSeen bool
+		b.eval(`(() => {
+			const key = document.querySelector('td.key').getBoundingClientRect()
+			const grid = document.querySelector('[role=region]').getBoundingClientRect()
+			return key.left >= grid.left && key.right <= grid.right && key.width < grid.width / 2
+		})()`, &isSeen)
+		if !isSeen {
+			t.Errorf("at a width of %d, the key is out of sight", width)
+		}
+	}
+	b.size(1280, 900)
 
 	evil := `<img src=x onerror=document.title='run'><script>document.title='run'</script>`
 	text := s.create(t, `"key":["id"]`, fmt.Sprintf(`[{"id":1,"a":%q,"b":"x\u202ey\u0000z","c":%q}]`, evil,

@@ -1,6 +1,9 @@
 package browser
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestAPersonSearchesTheDatasets(t *testing.T) {
 	b := visit(t, demo(t), "/")
@@ -18,6 +21,45 @@ func TestAPersonSearchesTheDatasets(t *testing.T) {
 	b.size(360, 740)
 	b.goTo("/")
 	b.see("my_dataset")
+	b.accessible()
+}
+
+// The list is sorted by the server, by size too.
+func TestAPersonSortsTheDatasets(t *testing.T) {
+	b := visit(t, demo(t), "/datasets?sort=bytes")
+	b.see("my_dataset")
+	b.click("link", "Size")
+	b.at("sort=-bytes")
+	b.until("the largest dataset is not the first", func() bool {
+		var sizes []string
+		b.eval("[...document.querySelectorAll('tbody tr td:nth-of-type(2)')].map((c) => c.innerText)", &sizes)
+		return len(sizes) > 1 && strings.HasSuffix(sizes[0], "kB")
+	})
+	b.size(390, 844)
+	b.accessible()
+}
+
+// Of a large file, the beginning is sent to see what is in it.
+func TestAPreviewDoesNotSendAWholeLargeFile(t *testing.T) {
+	b := visit(t, demo(t), "/new")
+	b.see("New dataset")
+	b.eval(`(() => {
+		window.sent = []
+		const send = XMLHttpRequest.prototype.send
+		XMLHttpRequest.prototype.send = function (body) { sent.push(body.size); return send.call(this, body) }
+		const line = "1234567,Oslo,0.5\n"
+		const file = new File(["number,city,score\n", line.repeat(600_000)], "large file.csv", { type: "text/csv" })
+		const data = new DataTransfer()
+		data.items.add(file)
+		document.querySelector("#drop").dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true }))
+	})()`, nil)
+	b.see("Only the beginning of the file was read, 8.0 MB")
+	b.see("the file's records with 3 columns")
+	var most int
+	b.eval("Math.max(...sent)", &most)
+	if most == 0 || most > 8_000_000 {
+		t.Errorf("%d bytes were sent for the preview", most)
+	}
 	b.accessible()
 }
 

@@ -83,15 +83,24 @@ var (
 
 // start runs a server with the samples, and with more flags.
 func start(token string, flags ...string) (*server, error) {
+	args := append([]string{"--demo"}, flags...)
+	if token != "" {
+		args = append(args, "--token", "root:"+token)
+	}
+	s, err := startWith(args...)
+	if s != nil {
+		s.token = token
+	}
+	return s, err
+}
+
+// startWith runs a server with arguments of a test's own.
+func startWith(args ...string) (*server, error) {
 	path, err := program()
 	if err != nil {
 		return nil, err
 	}
-	args := append([]string{"serve", "--demo", "--addr", "127.0.0.1:0", "--no-upkeep"}, flags...)
-	if token != "" {
-		args = append(args, "--token", "root:"+token)
-	}
-	cmd := exec.Command(path, args...)
+	cmd := exec.Command(path, append([]string{"serve", "--addr", "127.0.0.1:0", "--no-upkeep"}, args...)...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -114,7 +123,7 @@ func start(token string, flags ...string) (*server, error) {
 	if !ok {
 		return nil, fmt.Errorf("the server said %q", line)
 	}
-	return &server{url: url, token: token, stop: stop}, nil
+	return &server{url: url, stop: stop}, nil
 }
 
 // starting returns a server, or fails the test.
