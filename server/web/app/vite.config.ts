@@ -7,6 +7,7 @@ import { sizes } from './sizes'
 // The built files are committed and compared by the gate, so nothing in them may depend on where or when they were
 // built. The policy of the pages allows no inline styles, scripts or data: URLs, so nothing is inlined.
 export default defineConfig({
+  assetsInclude: ['**/*.parquet'], // a sample of the tests
   plugins: [svelte(), sizes(), licences()],
   build: {
     outDir: '../dist',

@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs'
-
 import { expect, test } from 'vitest'
 
 import { beginning, endOf } from './beginning'
 import { withoutRows } from './parquet'
+import three from './three.parquet?inline'
 
 const bytes = (text: string) => new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>
 const text = (parts: Uint8Array<ArrayBuffer>[] | undefined) => parts && new TextDecoder().decode(parts.reduce(
@@ -36,7 +35,7 @@ test('a packed file is unpacked as far as is needed', async () => {
 })
 
 test('a Parquet file is described without its rows', async () => {
-  const file = new Blob([readFileSync(new URL('./three.parquet', import.meta.url))])
+  const file = await (await fetch(three)).blob()
   const found = await withoutRows(file)
   expect(found?.rows).toBe(3)
   expect(found!.file.size).toBeLessThan(file.size)
