@@ -173,8 +173,18 @@ func (p *postgres) where() string {
 	return fmt.Sprintf("host %s, port %d, database %s", p.config.Host, p.config.Port, p.config.Database)
 }
 
-// connected takes the lock for a new connection, and makes sure that the catalog is still this server's.
+// connected claims the catalog for a new connection. The driver forgets one that is refused here, and does not close it:
+// its session would stay, perhaps with the lock.
 func (p *postgres) connected(ctx context.Context, conn *pgx.Conn) error {
+	err := p.claim(ctx, conn)
+	if err != nil {
+		_ = conn.Close(ctx) // the refusal is what counts
+	}
+	return err
+}
+
+// claim takes the lock for a new connection, and makes sure that the catalog is still this server's.
+func (p *postgres) claim(ctx context.Context, conn *pgx.Conn) error {
 	if p.lost.Load() {
 		return ErrLost
 	}

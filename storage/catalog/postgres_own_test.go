@@ -15,6 +15,7 @@ var postgresOnly = map[string]func(*testing.T){
 	"tables":   sameTables,
 	"copy":     copiedToSQLite,
 	"taken":    oneServerHasIt,
+	"refused":  refusedConnectionsEnd,
 	"waiting":  anotherServerWaits,
 	"cut":      aCutConnection,
 	"restart":  theDatabaseRestarts,
@@ -129,6 +130,27 @@ func oneServerHasIt(t *testing.T) {
 		t.Fatalf("after the first is closed: %v", err)
 	}
 	c.Close()
+}
+
+// A server that asks again and again for a catalog that is taken leaves no connections behind.
+func refusedConnectionsEnd(t *testing.T) {
+	url := newDatabase(t)
+	f := openURL(t, url)
+	for range 20 {
+		if _, err := OpenPostgres(t.Context(), url, PostgresOptions{Hook: noHook}); !errors.Is(err, ErrTaken) {
+			t.Fatal(err)
+		}
+	}
+	err := f.Read(t.Context(), func(tx Tx) error {
+		n, err := get(tx, scanInt, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()`)
+		if n > 10 {
+			t.Errorf("%d connections are left", n)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // A server that waits has the catalog once the other one is gone, and sees all that it did.
