@@ -22,11 +22,25 @@ import (
 //go:embed manual/*.md manual/*.png page.html manual.css header.css docs.css app/src/styles/tokens.css
 var files embed.FS
 
-// contents is the order of the manual's pages.
-var contents = []string{
-	"guide", "pages", "merging", "terminal", "sql", "flight", "notebooks", "api", "digests", "gates", "vacuum", "erase",
-	"webhooks", "crunch", "operating", "cluster", "backups", "observability", "upgrading", "access", "audit", "limits",
-	"security", "readers", "peers", "promises",
+// Group is some of the manual's pages under a heading.
+type Group struct {
+	Title string
+	Pages []*Page
+}
+
+// contents is the order of the manual's pages, in groups.
+var contents = []struct {
+	title string
+	pages []string
+}{
+	{"Using it", []string{"guide", "pages", "terminal", "merging", "gates"}},
+	{"Reading and programs", []string{
+		"sql", "notebooks", "flight", "api", "webhooks", "digests", "readers", "crunch",
+	}},
+	{"Keeping and removing", []string{"vacuum", "erase"}},
+	{"For others to use", []string{"access", "audit", "security"}},
+	{"Running a server", []string{"operating", "backups", "upgrading", "observability", "limits", "cluster"}},
+	{"About it", []string{"promises", "peers"}},
 }
 
 // policy lets the manual's pages load their style sheets, the script that chooses the colours, images, and nothing
@@ -39,7 +53,7 @@ type Page struct {
 	Name  string // as in /manual/<name>
 	Title string
 	Body  template.HTML
-	Pages []*Page // all of the manual, in order
+	Nav   []Group // all of the manual, in order
 }
 
 // Face serves the pages and the manual.
@@ -116,22 +130,29 @@ func (f *Face) Mount(app *fiber.App) {
 	for at, content := range f.files {
 		serve(app, at, content)
 	}
-	app.Get("/manual", func(c *fiber.Ctx) error { return c.Redirect("/manual/"+contents[0], http.StatusFound) })
+	app.Get("/manual", func(c *fiber.Ctx) error { return c.Redirect("/manual/"+contents[0].pages[0], http.StatusFound) })
 	f.mountApp(app)
 }
 
 // Manual renders the pages, in the order of their contents.
 func Manual() ([]*Page, error) {
-	pages := make([]*Page, len(contents))
-	for i, name := range contents {
-		text, err := fs.ReadFile(files, path.Join("manual", name+".md"))
-		if err != nil {
-			return nil, err
+	var pages []*Page
+	groups := make([]Group, len(contents))
+	for i, group := range contents {
+		groups[i].Title = group.title
+		for _, name := range group.pages {
+			text, err := fs.ReadFile(files, path.Join("manual", name+".md"))
+			if err != nil {
+				return nil, err
+			}
+			page, err := render(name, text)
+			if err != nil {
+				return nil, err
+			}
+			page.Nav = groups
+			groups[i].Pages = append(groups[i].Pages, page)
+			pages = append(pages, page)
 		}
-		if pages[i], err = render(name, text); err != nil {
-			return nil, err
-		}
-		pages[i].Pages = pages
 	}
 	return pages, nil
 }
