@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"math"
+	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -103,15 +106,42 @@ func textsIn(value json.RawMessage) (out []string) {
 		token, err := d.Token()
 		switch token := token.(type) {
 		case string:
-			out = append(out, token)
+			out = append(out, token, plainInteger(token))
 		case json.Number:
-			out = append(out, token.String())
+			out = append(out, token.String(), plainInteger(token.String()))
 		}
 		if err != nil {
 			return out
 		}
 	}
 }
+
+// plainInteger returns the digits of an integer that is written with an exponent or a base, such as 12e2, since a key is
+// found by that too; empty: it is none.
+func plainInteger(text string) string {
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		if n, ok := new(big.Int).SetString(text, 0); ok && len(text) <= mostDigits {
+			return n.String()
+		}
+		return ""
+	}
+	if f == 0 {
+		return "0"
+	}
+	// Within these bounds the exponent is no larger than the text is long.
+	if len(text) > mostDigits || math.Abs(f) < 1 || math.Abs(f) > 1e40 {
+		return ""
+	}
+	r, ok := new(big.Rat).SetString(text)
+	if !ok || !r.IsInt() {
+		return ""
+	}
+	return r.Num().String()
+}
+
+// mostDigits is up to how long a text is taken for an integer.
+const mostDigits = 100
 
 // hasAny reports whether a text has one of the names, whole. In SQL, quotes are doubled.
 func hasAny(text string, names []string) bool {

@@ -157,7 +157,7 @@ func TestWhatUsersAndProjectsCanNotBe(t *testing.T) {
 	}
 	for name, want := range map[string]fault.Kind{
 		"sales": fault.Internal, "17": fault.Invalid, "*": fault.Invalid, "": fault.Invalid, " x": fault.Invalid,
-		"a\tb": fault.Invalid, "\xff": fault.Invalid,
+		"a\tb": fault.Invalid, "\xff": fault.Invalid, "9223372036854775808": fault.Invalid, "1e3": fault.Internal,
 	} {
 		_, err := w.CreateProject(ctx, accounts.Project{Name: name}, 4)
 		if fault.KindOf(err) != want || (err == nil) != (want == fault.Internal) {
@@ -169,7 +169,7 @@ func TestWhatUsersAndProjectsCanNotBe(t *testing.T) {
 		t.Errorf("%v, %v", users, err)
 	}
 	id, err := w.ProjectID(ctx, "sales")
-	if err != nil || id != 5 {
+	if err != nil || id < 5 {
 		t.Errorf("sales is %d, %v", id, err)
 	}
 	if _, err := w.ProjectID(ctx, "none"); !errors.Is(err, accounts.ErrNoProject) {

@@ -67,15 +67,20 @@ func (a *Accounts) ProjectID(ctx context.Context, named string) (id int64, err e
 
 // checkProjectName refuses names that could be taken for something else: a number names the project with that id.
 func checkProjectName(name string) error {
-	_, err := strconv.ParseInt(name, 10, 64)
 	switch {
 	case name == "" || len(name) > 255 || !utf8.ValidString(name) || strings.TrimSpace(name) != name ||
 		strings.ContainsFunc(name, unicode.IsControl):
 		return invalid("name", "must have 1 to 255 bytes of UTF-8, no control characters, and no spaces around it")
-	case err == nil || name == "*":
+	case name == "*" || isNumber(name):
 		return invalid("name", "must not be a number or *, which name projects already")
 	}
 	return nil
+}
+
+// isNumber reports whether a name is written as a number is, of whatever size.
+func isNumber(name string) bool {
+	digits := strings.TrimLeft(name, "+-")
+	return digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
 // CreateProject adds a project. Without an id it gets the one after least and after those of all others.

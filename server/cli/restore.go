@@ -30,7 +30,7 @@ type restoreCmd struct {
 	DryRun    bool       `help:"Only show what would be done."`
 	Damaged   bool       `hidden:"" help:"Of backup restore."`
 	As        string     `hidden:"" help:"Of backup restore."`
-	Into      int64      `hidden:"" help:"Of backup restore."`
+	Into      projectRef `hidden:"" help:"Of backup restore."`
 	State     string     `name:"ref" hidden:"" help:"Of backup restore." default:"head"`
 }
 
@@ -72,13 +72,13 @@ func (cmd *restoreCmd) Run(c console) error {
 // backupRestoreCmd makes a store from a backup, or a dataset in a server.
 type backupRestoreCmd struct {
 	remote
-	Backup  string `arg:"" help:"${restore_backup}" type:"path"`
-	Dir     string `arg:"" optional:"" help:"The data directory to make. It must be empty or missing." type:"path"`
-	Damaged bool   `help:"Also restore a backup of a damaged store, without what was damaged."`
-	Dataset string `help:"${restore_dataset}" placeholder:"PROJECT/NAME"`
-	As      string `help:"The name of the new dataset." placeholder:"NAME"`
-	Into    int64  `help:"The project of the new dataset; by default the one that it was in." placeholder:"PROJECT"`
-	Ref     string `help:"Which state of the dataset: ${refs}." default:"head"`
+	Backup  string     `arg:"" help:"${restore_backup}" type:"path"`
+	Dir     string     `arg:"" optional:"" help:"The data directory to make. It must be empty or missing." type:"path"`
+	Damaged bool       `help:"Also restore a backup of a damaged store, without what was damaged."`
+	Dataset string     `help:"${restore_dataset}" placeholder:"PROJECT/NAME"`
+	As      string     `help:"The name of the new dataset." placeholder:"NAME"`
+	Into    projectRef `help:"The project of the new dataset; by default the one that it was in." placeholder:"PROJECT"`
+	Ref     string     `help:"Which state of the dataset: ${refs}." default:"head"`
 }
 
 // Run restores.
@@ -141,8 +141,8 @@ func (cmd *backupRestoreCmd) dataset(c console) error {
 	if err := storage.Extract(context.Background(), x, storage.Options{}, archive); err != nil {
 		return err
 	}
-	if cmd.Into == 0 {
-		cmd.Into = id
+	if cmd.Into == "" {
+		cmd.Into = numbered(id)
 	}
 	return cmd.sendArchive(c, archive)
 }
@@ -152,7 +152,7 @@ func (cmd *backupRestoreCmd) sendArchive(c console, archive *os.File) error {
 	if _, err := archive.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	query := url.Values{"name": {cmd.As}, "project_id": {strconv.FormatInt(cmd.Into, 10)}}
+	query := url.Values{"name": {cmd.As}, "project_id": {string(cmd.Into)}}
 	req, err := http.NewRequest(http.MethodPost, cmd.url("/api/v1/backups", query), archive)
 	if err != nil {
 		return err
@@ -161,7 +161,7 @@ func (cmd *backupRestoreCmd) sendArchive(c console, archive *os.File) error {
 	var made struct {
 		ID      string `json:"id"`
 		Name    string `json:"name"`
-		Records int64  `json:"records"`
+		Records int64  `json:"records_total"`
 	}
 	if err := cmd.json(req, &made); err != nil {
 		return err
