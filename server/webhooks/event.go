@@ -39,7 +39,8 @@ const (
 // Kinds are those that a webhook may ask for.
 var Kinds = []Kind{
 	CommitCreated, RollbackCreated, MergeCreated, ForkCreated, VersionCreated, ProposalOpened, ProposalCommented,
-	ProposalApproved, ProposalMerged, ProposalClosed, DatasetCreated, DatasetDeleted, DatasetUndeleted, MonitorFinding, DamageFound, DiskLow, BackupFailed,
+	ProposalApproved, ProposalMerged, ProposalClosed, DatasetCreated, DatasetDeleted, DatasetUndeleted, MonitorFinding,
+	DamageFound, DiskLow, BackupFailed,
 }
 
 // Event is something that happened. One without a project is of the server as a whole.

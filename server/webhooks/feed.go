@@ -113,7 +113,9 @@ func (f *feed) lookFor(ctx context.Context, hooks []Hook, names map[string]bool)
 	if err := f.load(); err != nil {
 		return err
 	}
-	r := &round{feed: f, ctx: ctx, hooks: hooks, marks: map[string]mark{}, version: f.version, told: map[proposalKey]proposalMark{}}
+	r := &round{
+		feed: f, ctx: ctx, hooks: hooks, marks: map[string]mark{}, version: f.version, told: map[proposalKey]proposalMark{},
+	}
 	err := r.look(names)
 	if err == nil {
 		err = r.flush()

@@ -2,8 +2,8 @@
 // visible in batches: the files of a batch are written to a directory of their own under staging, which Open empties,
 // moved to their place in one rename, and synced. Removing or withdrawing objects is one rename too, so that a
 // directory is never there in part. After a crash between the rename and the syncs, the owner of the objects must
-// verify them and set aside what is incomplete. Conformance, in the tests, is what every store must do; a directory is
-// the only one so far.
+// verify them and set aside what is incomplete. A store may also be in a bucket (Remote), where the description of a
+// batch publishes it. Conformance, in the tests, is what every store must do.
 package blob
 
 import (
@@ -386,11 +386,16 @@ func (d *Dir) syncAll(paths []string) error {
 }
 
 // sync flushes a file or a directory to the disk.
-func (d *Dir) sync(rel string) (err error) {
+func (d *Dir) sync(rel string) error {
 	if err := d.hook("sync", rel); err != nil {
 		return err
 	}
-	f, err := os.Open(filepath.Join(d.root, rel))
+	return flush(filepath.Join(d.root, rel))
+}
+
+// flush flushes the file or directory at a path to the disk.
+func flush(path string) (err error) {
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}

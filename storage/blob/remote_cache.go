@@ -233,6 +233,10 @@ func (r *Remote) Fetch(
 // fetch fetches the file of an object.
 func (r *Remote) fetch(ctx context.Context, key string, size int64, checksum string) error {
 	path := filepath.Join(r.cache.dir, strconv.FormatInt(r.cache.next.Add(1), 10)+partial)
+	// A directory that someone removed is made again: that it is missing would say that the object is.
+	if err := os.MkdirAll(r.cache.dir, dirMode); err != nil {
+		return err
+	}
 	out, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_RDWR, fileMode)
 	if err != nil {
 		return err

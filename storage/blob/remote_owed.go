@@ -171,13 +171,21 @@ func (r *Remote) Settle(ctx context.Context) error {
 			return err
 		}
 		r.log.Info("what was given up is taken back", "key", list[0].Key)
-		if err := os.Remove(filepath.Join(r.root, filepath.FromSlash(owedName(list[0].Number)))); err != nil {
+		if err := r.forgive(list[0]); err != nil {
 			return err
 		}
 		r.debts.mu.Lock()
 		r.debts.list = r.debts.list[1:]
 		r.debts.mu.Unlock()
 	}
+}
+
+// forgive removes the note of a debt, durably: paid once more after a crash, it would undo what came after it.
+func (r *Remote) forgive(d debt) error {
+	if err := os.Remove(filepath.Join(r.root, filepath.FromSlash(owedName(d.Number)))); err != nil {
+		return err
+	}
+	return flush(filepath.Join(r.root, filepath.FromSlash(owedDir)))
 }
 
 // settleEvery is how often what is owed is tried, and sweepEvery how often orphans are looked for.

@@ -236,11 +236,11 @@ func list[T any](tx Tx, scan func(scanner) (T, error), query string, args ...any
 	for rows.Next() {
 		v, err := scan(tx.read(rows))
 		if err != nil {
-			return nil, err
+			return nil, tx.silent(err)
 		}
 		out = append(out, v)
 	}
-	return out, rows.Err()
+	return out, tx.silent(rows.Err())
 }
 
 func scanInt(s scanner) (n int64, err error) { return n, s.Scan(&n) }

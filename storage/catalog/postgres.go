@@ -173,7 +173,7 @@ func (p *postgres) where() string {
 	return fmt.Sprintf("host %s, port %d, database %s", p.config.Host, p.config.Port, p.config.Database)
 }
 
-// connected claims the catalog for a new connection. The driver forgets one that is refused here, and does not close it:
+// connected claims the catalog for a new connection. The driver forgets one that is refused here and does not close it:
 // its session would stay, perhaps with the lock.
 func (p *postgres) connected(ctx context.Context, conn *pgx.Conn) error {
 	err := p.claim(ctx, conn)
