@@ -228,9 +228,12 @@ func (g *group) issue() error {
 	// Set before anything is published: a crash may leave the descriptions, and with them the row ids that they have.
 	g.issued = true
 	if err := blob.Publish(g.batches()...); err != nil {
+		if errors.Is(err, errOtherServer) { // which may have found it already: it is not taken back
+			return err
+		}
 		if errors.Is(err, bucket.ErrExists) {
-			g.store.distrust(err)
 			err = errOtherServer.Because(err)
+			g.store.distrust(errors.Join(errOtherServer, err))
 		}
 		return g.withdraw(err)
 	}

@@ -42,6 +42,9 @@ func (j *journal) halted() error {
 	if catalog.IsLost(*cause) {
 		return catalogFault(*cause)
 	}
+	if errors.Is(*cause, errOtherServer) {
+		return errOtherServer.Because(*cause)
+	}
 	return fault.Errorf(fault.Unavailable, "restart_needed",
 		"The server's disk failed, or the catalog's database, and nothing is written until the server is restarted. "+
 			"Restart it, then send this again.").

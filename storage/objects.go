@@ -146,13 +146,25 @@ func (s *Store) openObjects(ctx context.Context, b *bucket.Bucket) error {
 		}
 		return err
 	}
-	remote, err := blob.OpenRemote(ctx, s.dir.path, s.dir.remoteOptions(b))
+	o := s.dir.remoteOptions(b)
+	o.Mine = func(ctx context.Context) error { return s.hasBucket(ctx, b) }
+	remote, err := blob.OpenRemote(ctx, s.dir.path, o)
 	if err != nil {
 		return err
 	}
 	s.blobs = remote
 	s.verifier.From(fetching{remote})
 	return nil
+}
+
+// hasBucket refuses to write once another data directory goes on with the objects. Nothing is written then until the
+// next start, which is refused as well.
+func (s *Store) hasBucket(ctx context.Context, b *bucket.Bucket) error {
+	err := isMine(ctx, b, s.dir.marker)
+	if errors.Is(err, errOtherServer) && s.stopped.Load() == nil {
+		s.distrust(err)
+	}
+	return err
 }
 
 func (d *directory) remoteOptions(b *bucket.Bucket) blob.RemoteOptions {

@@ -36,6 +36,11 @@ type RemoteOptions struct {
 	Limit  int64  // bytes that the cache has at most, but for what is in use; 0: 10 GB
 	Log    *slog.Logger
 	Hook   Hook
+
+	// Mine reports why the objects are not to be written here any more, such as another server that has them; nil: that
+	// is not asked. It is asked before anything is written, and once more when a batch is published: a server that
+	// takes the objects over then has it, or this one does not answer for it.
+	Mine func(ctx context.Context) error
 }
 
 // Remote is a store whose objects are in a bucket. Its local directory has what is staged, and files that can be lost:
@@ -53,6 +58,7 @@ type Remote struct {
 	debts  debts
 	opened time.Time
 	stop   func()
+	mine   func(ctx context.Context) error
 
 	mu      sync.Mutex
 	there   map[string]bool      // datasets that have objects
@@ -69,6 +75,9 @@ func OpenRemote(ctx context.Context, root string, o RemoteOptions) (*Remote, err
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Mine == nil {
+		o.Mine = func(context.Context) error { return nil }
+	}
 	if o.Cache == "" {
 		o.Cache = filepath.Join(d.root, filepath.FromSlash(cacheDir))
 	}
@@ -81,7 +90,7 @@ func OpenRemote(ctx context.Context, root string, o RemoteOptions) (*Remote, err
 		}
 	}
 	r := &Remote{
-		Dir: d, bucket: o.Bucket, log: o.Log, opened: time.Now(), stop: func() {},
+		Dir: d, bucket: o.Bucket, log: o.Log, opened: time.Now(), stop: func() {}, mine: o.Mine,
 		there: map[string]bool{}, changed: map[string]time.Time{},
 	}
 	if r.cache, err = openCache(o.Cache, o.Limit); err != nil {
@@ -332,6 +341,9 @@ func (r *Remote) Put(key string, data []byte) (Placed, error) {
 		return Placed{}, err
 	}
 	ctx := context.Background()
+	if err := r.mine(ctx); err != nil {
+		return Placed{}, err
+	}
 	former, err := r.bucket.Get(ctx, named(key))
 	isNew := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !isNew {
@@ -353,8 +365,12 @@ func (r *Remote) Remove(prefix string) error {
 	if err := r.hook("remove", named(prefix)); err != nil {
 		return err
 	}
+	ctx := context.Background()
+	if err := r.mine(ctx); err != nil {
+		return err
+	}
 	r.noteChange(prefix)
-	return r.removeAll(context.Background(), prefix)
+	return r.removeAll(ctx, prefix)
 }
 
 // removeAll removes what is below a directory, or an object.

@@ -56,6 +56,7 @@ func (r *Remote) publish(batches []*Batch, _ bool) error {
 			return err
 		}
 	}
+	g.Go(func() error { return r.mine(together) })
 	for _, b := range batches {
 		last := b.description()
 		for _, name := range b.names {
@@ -78,7 +79,7 @@ func (r *Remote) publish(batches []*Batch, _ bool) error {
 	for _, b := range batches {
 		g.Go(func() error { return r.describe(together, b) })
 	}
-	if err := g.Wait(); err != nil {
+	if err := errors.Join(g.Wait(), r.mine(ctx)); err != nil {
 		return err
 	}
 	for _, b := range batches {

@@ -90,7 +90,8 @@ func (b *safeBuffer) String() string {
 	return b.Buffer.String()
 }
 
-// A small commit is two rounds of puts, and a read of what was fetched before asks for nothing. Neither lists anything.
+// A small commit is two rounds of puts, beside and after which it is asked whose the bucket is, and a read of what was
+// fetched before asks for nothing. Neither lists anything.
 func TestRequestsToABucket(t *testing.T) {
 	buckettest.Start(t)
 	wire := &buckettest.Wire{}
@@ -98,9 +99,10 @@ func TestRequestsToABucket(t *testing.T) {
 	d := b.Create("d", "id")
 	b.JSON(d, catalog.Append, `[{"id":1,"x":"a"},{"id":2,"x":"b"}]`)
 	wire.Took()
+	const whose = "GET /store/p/store.json"
 	c := b.JSON(d, catalog.Upsert, `[{"id":1,"x":"A"}]`)
 	took := wire.Took()
-	if len(took) != 3 || !strings.HasSuffix(took[2], fmt.Sprintf("/%d/commit.json", c.ID)) {
+	if len(took) != 5 || !strings.HasSuffix(took[3], fmt.Sprintf("/%d/commit.json", c.ID)) || took[4] != whose {
 		t.Errorf("an upsert made these requests: %q", took)
 	}
 	b.Want(d, "head", `{"id":1,"x":"A"}`, `{"id":2,"x":"b"}`)
@@ -109,7 +111,7 @@ func TestRequestsToABucket(t *testing.T) {
 	}
 	b.Want(d, "head", `{"id":1,"x":"a"}`, `{"id":2,"x":"b"}`)
 	for _, request := range wire.Took() {
-		if !strings.HasPrefix(request, "PUT ") {
+		if !strings.HasPrefix(request, "PUT ") && request != whose {
 			t.Errorf("reads and a rollback made the request %s", request)
 		}
 	}
@@ -244,5 +246,40 @@ func TestANewDirectoryGoesOnWithABucket(t *testing.T) {
 	found, err := storage.Inspect(context.Background(), again.Dir, true, storage.Options{})
 	if err != nil || len(found.Problems) > 0 {
 		t.Errorf("check: %v, %v", found.Problems, err)
+	}
+}
+
+// A server that has the objects open does not answer for a commit once another one goes on with them, of whatever
+// dataset it is: what it answered for before, the other one has. Nothing of it damages what the other one does.
+func TestTwoServersOfABucket(t *testing.T) {
+	buckettest.Start(t)
+	o := inBucket("p", nil)
+	first := reopen(t, t.TempDir(), o)
+	d, e := first.Create("d", "id"), first.Create("e", "id")
+	first.JSON(d, catalog.Append, `[{"id":1}]`)
+	first.JSON(e, catalog.Append, `[{"id":1}]`)
+	second := reopen(t, t.TempDir(), o)
+	second.JSON(d, catalog.Append, `[{"id":2}]`)
+	for range 2 { // once it finds out, and then at once
+		_, err := first.Try(e, catalog.Append, intake.JSON, `[{"id":2}]`)
+		if code := storage.Explain(err).Code; err == nil || code != "other_server" {
+			t.Errorf("a commit to another dataset: %v", err)
+		}
+		_, err = first.CreateTag(t.Context(), e, storage.NewTag{Name: "mine", Ref: "head"}, storage.Request{})
+		if code := storage.Explain(err).Code; err == nil || code != "other_server" {
+			t.Errorf("a tag: %v", err)
+		}
+	}
+	if err := first.Ready(t.Context()); storage.Explain(err).Code != "other_server" {
+		t.Errorf("it is ready: %v", err)
+	}
+	first.Store.Close()
+	second.JSON(e, catalog.Append, `[{"id":3}]`)
+	second.Want(e, "head", `{"id":1}`, `{"id":3}`)
+	second.Sound()
+	second.Close()
+	found, err := storage.Inspect(t.Context(), second.Dir, true, storage.Options{})
+	if err != nil || len(found.Problems)+len(found.Forward) > 0 {
+		t.Errorf("check: %+v, %v", found, err)
 	}
 }
