@@ -22,6 +22,7 @@ type cell struct {
 	text    string
 	right   bool
 	colored Style
+	firm    bool // other columns give way first: cut, it would say something else or nothing
 }
 
 // Colored is a value in a style.
@@ -86,11 +87,11 @@ func (s Screen) cell(value any) cell {
 		c.colored = v.Style
 		return c
 	case Count:
-		return cell{text: s.Count(v), right: s.Human}
+		return cell{text: s.Count(v), right: s.Human, firm: true}
 	case Number:
-		return cell{text: Escape(string(v)), right: s.Human}
+		return cell{text: Escape(string(v)), right: s.Human, firm: true}
 	case Moment:
-		return cell{text: s.Moment(v)}
+		return cell{text: s.Moment(v), firm: true}
 	case string:
 		return cell{text: Escape(v)}
 	}
@@ -105,7 +106,7 @@ func (t *Table) Print(out io.Writer) error {
 	}
 	shown := t.shown(widths)
 	if t.screen.Width > 0 {
-		shrink(widths[:shown], t.screen.Width-t.indent)
+		shrink(widths[:shown], t.firm(), t.screen.Width-t.indent)
 	}
 	t.fixed = widths
 	header := make([]cell, len(t.names))
@@ -132,6 +133,17 @@ func (t *Table) Print(out io.Writer) error {
 // isRight reports whether a column is of numbers.
 func (t *Table) isRight(column int) bool {
 	return len(t.rows) > 0 && column < len(t.rows[0]) && t.rows[0][column].right
+}
+
+// firm reports of each column whether it has counts, numbers or times.
+func (t *Table) firm() []bool {
+	firm := make([]bool, len(t.names))
+	for _, row := range t.rows {
+		for i, c := range row {
+			firm[i] = firm[i] || c.firm
+		}
+	}
+	return firm
 }
 
 // widths returns what each column takes.
@@ -172,17 +184,23 @@ func total(widths []int) int {
 	return sum
 }
 
-// shrink makes columns fit: the widest gives way first, the one to the right of others as wide.
-func shrink(widths []int, width int) {
+// shrink makes columns fit: the widest gives way first, the one to the right of others as wide. Those that are firm do
+// once the others have no more than the least.
+func shrink(widths []int, firm []bool, width int) {
 	for over := total(widths) - width; over > 0; {
-		widest, next := 0, 0
+		soft := func(i int) bool { return !firm[i] && widths[i] > least }
+		someSoft := false
+		for i := range widths {
+			someSoft = someSoft || soft(i)
+		}
+		widest, next := -1, 0
 		for i, w := range widths {
-			if w >= widths[widest] {
+			if (!someSoft || soft(i)) && (widest < 0 || w >= widths[widest]) {
 				widest = i
 			}
 		}
 		for i, w := range widths {
-			if i != widest {
+			if i != widest && (!someSoft || soft(i)) {
 				next = max(next, w)
 			}
 		}

@@ -35,9 +35,13 @@ func TestTables(t *testing.T) {
 12      1,234,567  3 minutes ago  The first file of the yea…
 3               5  never          short
 `},
-		"what is narrow keeps its width as long as others can give way": {people(40), `COMMIT    RECORDS  WHEN        MESSAGE
-12      1,234,567  3 minutes…  The firs…
-3               5  never       short
+		"times stay whole as long as text can give way": {people(42), `COMMIT    RECORDS  WHEN           MESSAGE
+12      1,234,567  3 minutes ago  The fir…
+3               5  never          short
+`},
+		"what is narrow keeps its width as long as others can give way": {people(40), `COMMIT    RECORDS  WHEN         MESSAGE
+12      1,234,567  3 minutes …  The fir…
+3               5  never        short
 `},
 	} {
 		if got := print(c.screen); got != c.want {

@@ -42,6 +42,9 @@ func unparsed(message, position string) error {
 		offset = unplaced
 	}
 	message = strings.TrimRight(message, ".")
+	if strings.HasSuffix(message, `near "@"`) {
+		message += `; a dataset at a ref is written in double quotes, as "name@ref"`
+	}
 	e := fault.Errorf(fault.Invalid, "invalid_sql", "The SQL can't be parsed: %s.", message)
 	return &Refusal{offset, e, "it can't be parsed: " + message}
 }

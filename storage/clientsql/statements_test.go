@@ -276,6 +276,7 @@ func TestErrorsOfClientsSQL(t *testing.T) {
 	}
 	for _, c := range []struct{ message, position, want string }{
 		{"syntax error\nLINE 1: x", "5", "The SQL can't be parsed: syntax error. at 5"},
+		{`syntax error at or near "@"`, "1", `in double quotes, as "name@ref". at 1`},
 		{"", "", "The SQL can't be parsed: it is not one statement. at -1"},
 		{"Only SELECT statements can be serialized to json!", "x", "it is not one SELECT"},
 	} {
