@@ -95,6 +95,9 @@ func (cmd *auditCmd) acknowledge(c console) error {
 	if err := cmd.get("/api/v1/audit/check", nil, &report); err != nil {
 		return err
 	}
+	if len(report.Problems) == 0 {
+		return errors.New("the check of the audit log reports no problem, so there is nothing to acknowledge")
+	}
 	body := map[string]any{"problems_sha256": report.Digest, "note": cmd.Acknowledge}
 	if err := cmd.post("/api/v1/audit/acknowledgements", nil, body, nil); err != nil {
 		return err

@@ -174,7 +174,13 @@ func TestACommandThatIsRefusedSaysWhyAndFails(t *testing.T) {
 			t.Errorf("%s: %d, %q, %q", c.line, code, out, failed)
 		}
 	}
-	_, out, failed, code := rowback(t, "rollback 7 --check --dataset employees", map[string][]string{
+	_, out, failed, code := rowback(t, "audit --acknowledge known", map[string][]string{
+		"GET /api/v1/audit/check": {`200 {"problems":[],"problems_sha256":""}`},
+	})
+	if code == 0 || out != "" || !strings.Contains(failed, "nothing to acknowledge") {
+		t.Errorf("a sound log is acknowledged: %d, %q, %q", code, out, failed)
+	}
+	_, out, failed, code = rowback(t, "rollback 7 --check --dataset employees", map[string][]string{
 		"GET " + d + "/commits/7/rollback": {`200 {"is_blocked":true,"detail":"Blocked by 1.","blocking_commits":[
 			{"id":8,"mode":"upsert","overlapping_records":2}]}`},
 	})

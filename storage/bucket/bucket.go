@@ -171,6 +171,10 @@ func (b *Bucket) told(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	// The file that an object is fetched to, on a full disk for instance, says nothing of the store.
+	if local := (*fs.PathError)(nil); errors.As(err, &local) && local.Op == "write" {
+		return err
+	}
 	var answer minio.ErrorResponse
 	if !errors.As(err, &answer) {
 		return fmt.Errorf("%w: %w", ErrAway, err)

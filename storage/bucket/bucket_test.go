@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -105,6 +106,18 @@ func TestLargeFiles(t *testing.T) {
 	if n := len(wire.Took()); n < 4 {
 		t.Errorf("%d requests fetched it", n)
 	}
+	// A full disk here is not taken for a store that is away.
+	err := b.Fetch(ctx, "large", int64(len(data)), fullDisk{})
+	if !errors.Is(err, syscall.ENOSPC) || errors.Is(err, bucket.ErrAway) {
+		t.Errorf("fetched to a full disk: %v", err)
+	}
+}
+
+// fullDisk is a file on one.
+type fullDisk struct{}
+
+func (fullDisk) WriteAt([]byte, int64) (int, error) {
+	return 0, &fs.PathError{Op: "write", Path: "copy", Err: syscall.ENOSPC}
 }
 
 // An answer that is lost after the work was done is not taken for a conflict with someone else.
