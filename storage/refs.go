@@ -36,10 +36,22 @@ func (h *History) Snapshot(ctx context.Context, dataset, ref string) (*snapshot.
 
 // Resolve returns the id of the commit that a ref names; 0 is the dataset before its first commit.
 func (h *History) Resolve(ctx context.Context, dataset, ref string) (id int64, err error) {
+	return h.find(ctx, dataset, ref, resolve)
+}
+
+// Locate is Resolve, also where the state can't be read any more.
+func (h *History) Locate(ctx context.Context, dataset, ref string) (id int64, err error) {
+	return h.find(ctx, dataset, ref, locate)
+}
+
+func (h *History) find(
+	ctx context.Context, dataset, ref string,
+	by func(tx catalog.Tx, d catalog.Dataset, ref string, now func() time.Time) (int64, error),
+) (id int64, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
 		d, err := activeFor(ctx, tx, dataset)
 		if err == nil {
-			id, err = resolve(tx, d, ref, h.now)
+			id, err = by(tx, d, ref, h.now)
 		}
 		return err
 	})

@@ -117,6 +117,9 @@ func TestAPolicyByDaysKeepsTheStateFromBefore(t *testing.T) {
 	}
 	b.Gone(id, commits[1].ID)
 	b.Want(id, fmt.Sprint(commits[2].ID), `{"id":1,"n":2}`)
+	if at, err := b.Locate(t.Context(), id, "master__000000"); err != nil || at == 0 { // what was said of it is found
+		t.Errorf("the commit of a savepoint is %d: %v", at, err)
+	}
 	if _, err := b.Snapshot(context.Background(), id, "master__000000"); storage.Explain(err).Code != "vacuumed" {
 		t.Errorf("a savepoint that is not kept: %v", err)
 	}

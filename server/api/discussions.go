@@ -95,19 +95,17 @@ func (d discussable) other() *catalog.Dataset {
 	return &d.to
 }
 
-// discussable finds the commits that a comparison is of.
+// discussable finds the commits that a comparison is of. Vacuum may have removed their states: what was said is there.
 func (a *API) discussable(ctx context.Context, in compareIn) (d discussable, err error) {
 	if d.from, d.to, err = a.sides(ctx, in); err != nil {
 		return d, err
 	}
-	from, to, err := a.pair(ctx, in)
-	if err != nil {
+	d.DatasetID, d.ToDatasetID = d.from.ID, d.to.ID
+	if d.FromCommit, err = a.store.Locate(ctx, d.DatasetID, in.From); err != nil {
 		return d, err
 	}
-	d.Compared = catalog.Compared{
-		DatasetID: d.from.ID, FromCommit: from.Commit.ID, ToDatasetID: d.to.ID, ToCommit: to.Commit.ID,
-	}
-	return d, nil
+	d.ToCommit, err = a.store.Locate(ctx, d.ToDatasetID, in.To)
+	return d, err
 }
 
 // listComparisonComments returns what was said about a comparison.

@@ -110,7 +110,7 @@ func allowed(c access.Caller, p storage.Proposed) []string {
 			out = append(out, "edit")
 		}
 	}
-	if p.State != catalog.ProposalOpen {
+	if p.State != catalog.ProposalOpen || p.Source == nil { // a source that is gone, or hidden, can't be merged
 		return out
 	}
 	if c.May(p.Target.ProjectID, access.Maintainer) && !isOwn(c.User, p) {
