@@ -3,7 +3,9 @@ package storage
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/duck"
@@ -244,8 +246,8 @@ func (c *checker) checkNames(tx catalog.Tx) error {
 		if !is(v.CommitID) {
 			c.found(v.CommitID, "version %s names it, and it is not there", VersionNumber(v))
 		}
-		if !c.blobs.Has(labelKey(v.DatasetID, versionName(v))) {
-			c.found(v.CommitID, "the label of version %s is missing: without the catalog, the version is lost", VersionNumber(v))
+		if err := c.checkLabel(labelKey(v.DatasetID, versionName(v)), v.CommitID, "version", VersionNumber(v)); err != nil {
+			return err
 		}
 	}
 	tags, err := tx.Tags(c.dataset.ID)
@@ -256,8 +258,8 @@ func (c *checker) checkNames(tx catalog.Tx) error {
 		if !is(t.CommitID) {
 			c.found(t.CommitID, "tag %s names it, and it is not there", t.Name)
 		}
-		if !c.blobs.Has(labelKey(t.DatasetID, tagLabelName(t.Name))) {
-			c.found(t.CommitID, "the label of tag %s is missing: without the catalog, the tag is lost", t.Name)
+		if err := c.checkLabel(labelKey(t.DatasetID, tagLabelName(t.Name)), t.CommitID, "tag", t.Name); err != nil {
+			return err
 		}
 	}
 	if err := errors.Join(c.checkLabels(), c.checkProposals(tx), c.checkDiscussions(tx)); err != nil {
@@ -276,10 +278,9 @@ func (c *checker) checkNames(tx catalog.Tx) error {
 func (c *checker) checkDiscussions(tx catalog.Tx) error {
 	discussions, err := tx.Discussions(c.dataset.ID)
 	for _, d := range discussions {
-		if !c.blobs.Has(labelKey(d.DatasetID, discussionLabelName(d.Compared))) {
-			c.found(d.FromCommit, "the label of the discussion of commits %d and %d is missing: without the catalog, "+
-				"the discussion is lost", d.FromCommit, d.ToCommit)
-		}
+		commits := fmt.Sprintf("of commits %d and %d", d.FromCommit, d.ToCommit)
+		label := labelKey(d.DatasetID, discussionLabelName(d.Compared))
+		err = errors.Join(err, c.checkLabel(label, d.FromCommit, "discussion", commits))
 	}
 	return err
 }
@@ -288,9 +289,17 @@ func (c *checker) checkDiscussions(tx catalog.Tx) error {
 func (c *checker) checkProposals(tx catalog.Tx) error {
 	proposals, err := tx.Proposals(c.dataset.ID, "", catalog.Forever, 1<<30)
 	for _, p := range proposals {
-		if !c.blobs.Has(labelKey(p.DatasetID, proposalLabelName(p.Number))) {
-			c.found(p.MergeCommitID, "the label of proposal %d is missing: without the catalog, the proposal is lost", p.Number)
-		}
+		label := labelKey(p.DatasetID, proposalLabelName(p.Number))
+		err = errors.Join(err, c.checkLabel(label, p.MergeCommitID, "proposal", strconv.FormatInt(p.Number, 10)))
+	}
+	return err
+}
+
+// checkLabel checks that the objects have the label of something that is known by a name.
+func (c *checker) checkLabel(key string, commit int64, what, name string) error {
+	there, err := c.blobs.Has(key)
+	if err == nil && !there {
+		c.found(commit, "the label of %s %s is missing: without the catalog, the %s is lost", what, name, what)
 	}
 	return err
 }

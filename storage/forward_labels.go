@@ -148,7 +148,9 @@ func (f *forward) readBackups(tx catalog.Tx, dataset string) error {
 	}
 	for _, dir := range directories {
 		key := backups + "/" + dir + "/" + backupManifest
-		if !f.blobs.Has(key) {
+		if there, err := f.blobs.Has(key); err != nil {
+			return err
+		} else if !there {
 			continue // an older version's, with its label among the others
 		}
 		record := func() error {
@@ -181,8 +183,8 @@ func (f *forward) recordBackup(tx catalog.Tx, dataset, key string) error {
 	case !errors.Is(err, catalog.ErrNotFound):
 		return err
 	}
-	if !f.blobs.Has(l.Key) {
-		return nil // it was removed
+	if there, err := f.blobs.Has(l.Key); err != nil || !there {
+		return err // without an error it was removed
 	}
 	if err := fits(tx, dataset, l.DatasetID, l.CommitID); err != nil {
 		return err

@@ -72,8 +72,9 @@ func (j *journal) commitsOf(dataset string, after int64) (commits []int64, highe
 // hasDirectory refuses to write beside a dataset's files where they are not: their disk is away, and would hide that
 // when it is back.
 func (j *journal) hasDirectory(dataset string) error {
-	if j.blobs.Has(dataset) {
-		return nil
+	there, err := j.blobs.Has(dataset)
+	if err == nil && !there {
+		return fault.System(syscall.ENOENT)
 	}
-	return fault.System(syscall.ENOENT)
+	return err
 }

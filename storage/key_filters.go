@@ -102,7 +102,12 @@ func (k *keyFilters) has(f *catalog.File) bool {
 	k.mu.Lock()
 	known := k.sound[filterKey(f)]
 	k.mu.Unlock()
-	return known && k.blobs.Has(filterKey(f)) || k.of(f) != nil
+	if known {
+		if there, err := k.blobs.Has(filterKey(f)); there || err != nil {
+			return there // what can't be asked for is not made again now
+		}
+	}
+	return k.of(f) != nil
 }
 
 // mostSound is how many filters are remembered before all of them are forgotten.

@@ -19,6 +19,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 )
 
 const (
@@ -134,9 +135,20 @@ func (d *Dir) Key(path string) (key string, ok bool) {
 }
 
 // Has reports whether there is an object or a directory under a key.
-func (d *Dir) Has(key string) bool {
+func (d *Dir) Has(key string) (bool, error) {
 	_, err := os.Lstat(d.place(key))
-	return err == nil
+	if errors.Is(err, syscall.ENOTDIR) { // a file is where its directory would be
+		return false, nil
+	}
+	return isThere(err)
+}
+
+// isThere returns what an error in asking for an object says: that it is there, that it is not, or neither.
+func isThere(err error) (bool, error) {
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // place returns the path of an object once it is published.

@@ -217,32 +217,33 @@ func (inMemory) Close() error { return nil }
 
 // Has reports whether there is an object, or a directory with one. Of the directory of a dataset that is known it asks
 // nothing.
-func (r *Remote) Has(key string) bool {
+func (r *Remote) Has(key string) (bool, error) {
 	ctx := context.Background()
 	if path.Ext(key) == ".json" {
 		_, err := r.openDescription(ctx, key)
-		return err == nil
+		return isThere(err)
 	}
 	if path.Ext(key) != "" {
 		_, err := r.bucket.Size(ctx, named(key))
-		return err == nil
+		return isThere(err)
 	}
 	dataset, _, isBelow := strings.Cut(key, "/")
 	if !isBelow && r.isThere(dataset) {
-		return true
+		return true, nil
 	}
 	if isBelow { // an object whose name has no extension, most likely
-		if _, err := r.bucket.Size(ctx, named(key)); err == nil {
-			return true
+		_, err := r.bucket.Size(ctx, named(key))
+		if there, err := isThere(err); there || err != nil {
+			return there, err
 		}
 	}
 	for _, err := range r.bucket.List(ctx, below(key), true) {
 		if err == nil {
 			r.noteThere(dataset)
 		}
-		return err == nil
+		return err == nil, err
 	}
-	return false
+	return false, nil
 }
 
 func (r *Remote) isThere(dataset string) bool {

@@ -90,7 +90,7 @@ func TestRequestsOfACommit(t *testing.T) {
 	if fetched || err != nil || len(r.wire.Took()) > 0 {
 		t.Errorf("what was just written is fetched: %v, %v", fetched, err)
 	}
-	if !r.Has("d") || len(r.wire.Took()) > 0 {
+	if there, err := r.Has("d"); !there || err != nil || len(r.wire.Took()) > 0 {
 		t.Error("the bucket was asked for a dataset that is known")
 	}
 	if got := read(t, r, "d/7/commit.json"); got != "the description of d/7" {
@@ -185,6 +185,11 @@ func TestGoesOnWhenTheBucketIsBack(t *testing.T) {
 	}
 	if err := r.Writable(); !errors.Is(err, bucket.ErrAway) {
 		t.Errorf("writable: %v", err)
+	}
+	for _, key := range []string{"d/labels/x.json", "d/7/data-0000.parquet", "other"} {
+		if there, err := r.Has(key); there || !errors.Is(err, bucket.ErrAway) {
+			t.Errorf("whether %s is there: %v, %v", key, there, err)
+		}
 	}
 	r.wire.Down(false)
 	if err := r.Settle(t.Context()); err != nil {

@@ -20,7 +20,7 @@ type Store interface {
 // Objects are read by their keys.
 type Objects interface {
 	Open(key string) (io.ReadSeekCloser, error)
-	Has(key string) bool
+	Has(key string) (bool, error)
 	List(prefix string) iter.Seq2[Object, error]
 	Directories(prefix string) ([]string, error)
 	EachDirectory(prefix string, each func(name string)) error
@@ -88,8 +88,8 @@ func (d *Dir) TakeBack(key string) error { return d.Remove(key) }
 
 // Withdraw implements Changes.
 func (d *Dir) Withdraw(key, name, keep string) (left, err error) {
-	if !d.Has(key) {
-		return nil, nil // it was never there
+	if there, err := d.Has(key); err != nil || !there {
+		return nil, err // it was never there, or that can't be told
 	}
 	if name, err = d.Quarantine(key, name); err != nil {
 		return nil, err

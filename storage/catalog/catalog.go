@@ -85,7 +85,7 @@ func (c *Catalog) Close() error { return errors.Join(c.read.Close(), c.write.Clo
 func (c *Catalog) Read(ctx context.Context, f func(Tx) error) error {
 	tx, err := c.read.BeginTx(ctx, c.in.reading())
 	if err != nil {
-		return err
+		return c.told(err)
 	}
 	defer tx.Rollback()
 	return f(c.tx(ctx, tx, c.ranks)) // there is nothing to commit
@@ -98,7 +98,7 @@ func (c *Catalog) Write(ctx context.Context, f func(Tx) error) error {
 	defer cancel()
 	tx, err := c.begin(ctx, cancel)
 	if err != nil {
-		return err
+		return c.told(err)
 	}
 	defer tx.Rollback()
 	if err := f(c.tx(ctx, tx, newRanks())); err != nil { // what is not committed may never be: it is not kept
@@ -107,7 +107,7 @@ func (c *Catalog) Write(ctx context.Context, f func(Tx) error) error {
 	if err := c.hook("commit"); err != nil {
 		return err
 	}
-	err = c.in.commit(ctx, cancel, tx)
+	err = c.told(c.in.commit(ctx, cancel, tx))
 	if err == nil {
 		c.wrote(ctx)
 		err = c.hook("committed")
@@ -174,10 +174,22 @@ func (tx Tx) statement() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(tx.over, statementTime)
 }
 
-// silent says of a statement that was not answered in time that the database is away, unless its request has ended.
-func (tx Tx) silent(err error) error {
-	if tx.over != nil && errors.Is(err, context.DeadlineExceeded) && tx.over.Err() == nil {
-		return errors.Join(errSilent, err)
+// told marks the error of a statement that failed because the database is away. One that was not answered in time did,
+// unless its request has ended.
+func (tx Tx) told(err error) error {
+	if tx.over == nil {
+		return err
+	}
+	if errors.Is(err, context.DeadlineExceeded) && tx.over.Err() == nil {
+		err = errors.Join(errSilent, err)
+	}
+	return marked(err)
+}
+
+// told marks the error of a transaction that failed because the database is away.
+func (c *Catalog) told(err error) error {
+	if c.in.isRemote() {
+		return marked(err)
 	}
 	return err
 }
@@ -186,14 +198,14 @@ func (tx Tx) exec(query string, args ...any) error {
 	ctx, done := tx.statement()
 	defer done()
 	_, err := tx.sql.ExecContext(ctx, query, tx.texts(args)...)
-	return tx.silent(err)
+	return tx.told(err)
 }
 
 // row reads one row, which there must be.
 func (tx Tx) row(query string, args []any, dest ...any) error {
 	ctx, done := tx.statement()
 	defer done()
-	return tx.silent(tx.read(tx.sql.QueryRowContext(ctx, query, tx.texts(args)...)).Scan(dest...))
+	return tx.told(tx.read(tx.sql.QueryRowContext(ctx, query, tx.texts(args)...)).Scan(dest...))
 }
 
 // one runs a statement that must change exactly one row; none is its error otherwise.
@@ -202,7 +214,7 @@ func (tx Tx) one(none error, query string, args ...any) error {
 	defer done()
 	res, err := tx.sql.ExecContext(ctx, query, tx.texts(args)...)
 	if err != nil {
-		return tx.silent(err)
+		return tx.told(err)
 	}
 	if n, err := res.RowsAffected(); err != nil || n != 1 {
 		return errors.Join(err, none)
@@ -220,7 +232,7 @@ func get[T any](tx Tx, scan func(scanner) (T, error), query string, args ...any)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
 	}
-	return v, tx.silent(err)
+	return v, tx.told(err)
 }
 
 // list reads all rows. The result is never nil.
@@ -229,18 +241,18 @@ func list[T any](tx Tx, scan func(scanner) (T, error), query string, args ...any
 	defer done()
 	rows, err := tx.sql.QueryContext(ctx, query, tx.texts(args)...)
 	if err != nil {
-		return nil, tx.silent(err)
+		return nil, tx.told(err)
 	}
 	defer rows.Close()
 	out := []T{}
 	for rows.Next() {
 		v, err := scan(tx.read(rows))
 		if err != nil {
-			return nil, tx.silent(err)
+			return nil, tx.told(err)
 		}
 		out = append(out, v)
 	}
-	return out, tx.silent(rows.Err())
+	return out, tx.told(rows.Err())
 }
 
 func scanInt(s scanner) (n int64, err error) { return n, s.Scan(&n) }

@@ -23,11 +23,11 @@ type Frozen struct {
 func (c *Catalog) Freeze(ctx context.Context) (*Frozen, error) {
 	conn, err := c.read.Conn(ctx)
 	if err != nil {
-		return nil, err
+		return nil, c.told(err)
 	}
 	tx, err := conn.BeginTx(ctx, c.in.reading())
 	if err != nil {
-		return nil, errors.Join(err, conn.Close())
+		return nil, errors.Join(c.told(err), conn.Close())
 	}
 	f := &Frozen{c.tx(ctx, tx, newRanks()), conn, c.in}
 	// What a transaction sees is fixed by its first statement.

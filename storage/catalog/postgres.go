@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 )
@@ -162,7 +161,7 @@ func (p *postgres) explain(err error) error {
 	if errors.Is(err, ErrTaken) {
 		return err
 	}
-	if err != nil && IsUnavailable(err) {
+	if err = marked(err); IsUnavailable(err) {
 		return fmt.Errorf("PostgreSQL can't be reached for the catalog (%s): %w", p.where(), err)
 	}
 	return err
@@ -341,9 +340,9 @@ func (*postgres) settle(context.Context, bool) error { return nil }
 func (*postgres) damage(Tx) (string, error) { return "", nil }
 
 func (p *postgres) bytes(ctx context.Context) (n int64, err error) {
-	return n, p.write.QueryRowContext(ctx, `SELECT COALESCE(SUM(pg_total_relation_size(c.oid)), 0)::bigint
+	return n, marked(p.write.QueryRowContext(ctx, `SELECT COALESCE(SUM(pg_total_relation_size(c.oid)), 0)::bigint
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE c.relkind = 'r' AND n.nspname = current_schema()`).Scan(&n)
+		WHERE c.relkind = 'r' AND n.nspname = current_schema()`).Scan(&n))
 }
 
 // holds connects, which makes sure that the catalog is this server's.
@@ -351,7 +350,7 @@ func (p *postgres) holds(ctx context.Context) error {
 	if p.lost.Load() {
 		return ErrLost
 	}
-	return p.write.PingContext(ctx)
+	return marked(p.write.PingContext(ctx))
 }
 
 // CopyPostgres writes a copy of a catalog in PostgreSQL as a file of SQLite, whichever server has it. One without
@@ -392,6 +391,6 @@ func IsUnavailable(err error) bool {
 		}
 		return false
 	}
-	var connect *pgconn.ConnectError
-	return errors.As(err, &connect) || isCut(err)
+	var cut cutOff
+	return errors.As(err, &cut)
 }

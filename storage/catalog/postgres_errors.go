@@ -10,12 +10,28 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// isCut reports whether err is of a connection that is gone, or of a statement that was not answered in time though its
-// request goes on.
+// cutOff is the error of a database that is away. Only what asked the database can tell: the same errors come from
+// bodies that end too early, from other connections and from files.
+type cutOff struct{ error }
+
+// Unwrap returns the error.
+func (e cutOff) Unwrap() error { return e.error }
+
+// marked returns an error of the database as cutOff, if it is one.
+func marked(err error) error {
+	if err == nil || !isCut(err) {
+		return err
+	}
+	return cutOff{err}
+}
+
+// isCut reports whether an error of the database is of a connection that is gone or can't be made, or of a statement
+// that was not answered in time though its request goes on.
 func isCut(err error) bool {
 	var network *net.OpError // and not net.Error, which errors of the disk and of deadlines are as well
+	var connect *pgconn.ConnectError
 	return errors.Is(err, errSilent) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, pgconn.ErrConnClosed) ||
-		isUnsent(err) || errors.Is(err, net.ErrClosed) ||
+		errors.As(err, &connect) || isUnsent(err) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) ||
 		errors.As(err, &network)
 }

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
@@ -39,8 +40,18 @@ func TestWhichErrorsAreOfACutConnection(t *testing.T) {
 		{ErrMoved, false},
 		{nil, false},
 	} {
-		if got := IsUnavailable(c.err); got != c.want {
+		if got := IsUnavailable(marked(c.err)); got != c.want {
 			t.Errorf("%v: %v", c.err, got)
+		}
+	}
+}
+
+// A body that ends too early, or another connection that is cut, says nothing of the database.
+func TestErrorsOfOthersAreNotTheDatabases(t *testing.T) {
+	cut := &net.OpError{Op: "read", Err: syscall.ECONNRESET}
+	for _, err := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, driver.ErrBadConn, cut} {
+		if IsUnavailable(fmt.Errorf("reading: %w", err)) {
+			t.Errorf("%v is taken for one of the database", err)
 		}
 	}
 }

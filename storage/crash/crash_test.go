@@ -31,9 +31,12 @@ type world struct {
 
 func newWorld(t *testing.T) (w world) {
 	w = worldOf(t, open(t))
-	w.copied = func(t *testing.T) string { return storagetest.Copied(t, w.dir) }
+	w.copied = w.copiedHere
 	return w
 }
+
+// copiedHere copies a store that is a directory.
+func (w world) copiedHere(t *testing.T) string { return storagetest.Copied(t, w.dir) }
 
 // worldOf makes a world of an empty store.
 func worldOf(t *testing.T, b *bench) (w world) {

@@ -19,6 +19,7 @@ func TestCrashesOfGatedCommits(t *testing.T) {
 		`{"name":"w","kind":"not_null","columns":["a"],"action":"warn"}`)
 	b.Store.Close()
 	w := world{dir: b.Dir, d: d}
+	w.copied = w.copiedHere
 	before := storagetest.Shows(t, w.dir, true)
 	act := committing("append", `[{"id":2,"a":2},{"id":3,"a":null}]`)
 	after, _ := done(t, w, act)
