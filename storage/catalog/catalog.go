@@ -79,16 +79,31 @@ func migrate(ctx context.Context, in database, db *sql.DB) error {
 }
 
 // Close closes the catalog.
-func (c *Catalog) Close() error { return errors.Join(c.read.Close(), c.write.Close()) }
+func (c *Catalog) Close() error {
+	c.in.leave()
+	return errors.Join(c.read.Close(), c.write.Close())
+}
 
 // Read runs f in a read-only transaction, which sees one consistent state.
 func (c *Catalog) Read(ctx context.Context, f func(Tx) error) error {
-	tx, err := c.read.BeginTx(ctx, c.in.reading())
+	tx, err := c.beginReading(ctx)
 	if err != nil {
 		return c.told(err)
 	}
 	defer tx.Rollback()
 	return f(c.tx(ctx, tx, c.ranks)) // there is nothing to commit
+}
+
+// beginReading begins a transaction that reads. After the database was restarted, every connection that was kept fails
+// once, and another one takes its place.
+func (c *Catalog) beginReading(ctx context.Context) (tx *sql.Tx, err error) {
+	for range readers + 1 {
+		tx, err = c.read.BeginTx(ctx, c.in.reading())
+		if err == nil || !c.in.isRemote() || !isStale(err) {
+			break
+		}
+	}
+	return tx, err
 }
 
 // Write runs f in a transaction, which is committed durably if f returns nil and rolled back if it returns an error. If

@@ -17,6 +17,9 @@ type database interface {
 	// isRemote reports whether it may be cut off: then every statement has a time limit.
 	isRemote() bool
 
+	// leave lets another server have the catalog, before its connections are closed.
+	leave()
+
 	// reading is how a transaction begins that sees one consistent state.
 	reading() *sql.TxOptions
 

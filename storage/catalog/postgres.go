@@ -283,6 +283,20 @@ func (*postgres) files() (fs.FS, error) {
 
 func (*postgres) isRemote() bool { return true }
 
+// leave gives up the lock. The end of the session does as well, but PostgreSQL notices that a little later, and a server
+// that starts meanwhile would be refused.
+func (p *postgres) leave() {
+	if p.lost.Load() {
+		return
+	}
+	ctx, done := context.WithTimeout(context.Background(), leaveTime)
+	defer done()
+	_, _ = p.write.ExecContext(ctx, `SELECT pg_advisory_unlock_all()`) // without it, the session's end does
+}
+
+// leaveTime is how long giving up the lock may take.
+const leaveTime = 2 * time.Second
+
 func (*postgres) reading() *sql.TxOptions {
 	return &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
 }

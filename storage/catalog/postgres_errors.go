@@ -36,6 +36,12 @@ func isCut(err error) bool {
 		errors.As(err, &network)
 }
 
+// isStale reports whether an error of the database is of a connection that was there and is gone: another one may do.
+func isStale(err error) bool {
+	var connect *pgconn.ConnectError
+	return !errors.As(err, &connect) && !errors.Is(err, errSilent) && IsUnavailable(marked(err))
+}
+
 // isUnsent reports whether nothing of a statement was sent, other than because its request has ended.
 func isUnsent(err error) bool {
 	return pgconn.SafeToRetry(err) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)

@@ -63,6 +63,8 @@ func (sqlite) files() (fs.FS, error) { return fs.Sub(migrations, "migrations") }
 
 func (sqlite) isRemote() bool { return false }
 
+func (sqlite) leave() {}
+
 func (sqlite) reading() *sql.TxOptions { return nil }
 
 func (sqlite) commit(_ context.Context, _ func(), tx *sql.Tx) error { return tx.Commit() }
