@@ -116,8 +116,8 @@ func textsIn(value json.RawMessage) (out []string) {
 	}
 }
 
-// plainInteger returns the digits of an integer that is written with an exponent or a base, such as 12e2, since a key is
-// found by that too; empty: it is none.
+// plainInteger returns the digits of an integer that is written with an exponent or a base, such as 12e2, since a key
+// is found by that too; empty: it is none.
 func plainInteger(text string) string {
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil {
@@ -129,7 +129,7 @@ func plainInteger(text string) string {
 	if f == 0 {
 		return "0"
 	}
-	// Within these bounds the exponent is no larger than the text is long.
+	// Beyond these bounds a short text with a large exponent would take much memory as an exact number.
 	if len(text) > mostDigits || math.Abs(f) < 1 || math.Abs(f) > 1e40 {
 		return ""
 	}

@@ -76,9 +76,9 @@ func (f *forward) settleNames(tx catalog.Tx, before map[string]time.Time) error 
 	return nil
 }
 
-// deletedAt reads a dataset's label; without one it is what the catalog had. A label is written once, and again when the
-// dataset is brought back, but never removed: one that is missing was lost, and says nothing. One that can't be read
-// stays where it is, for a repair to replace.
+// deletedAt reads a dataset's label; without one it is what the catalog had. A label is written once, and again when
+// the dataset is brought back, but never removed: one that is missing was lost, and says nothing. One that can't be
+// read stays where it is, for a repair to replace.
 func (f *forward) deletedAt(tx catalog.Tx, dataset string, before time.Time) (time.Time, error) {
 	var d deletion
 	key := labelKey(dataset, deletedLabel)

@@ -17,8 +17,8 @@ import (
 
 // A label is what is kept beside a dataset's commits and is not one: how the dataset was made, its versions, its tags,
 // savepoints that were made or described by themselves, proposals to merge into it, discussions of its comparisons, its
-// backups, and whether it is deleted. Like a commit, it is written first and recorded in the catalog after: at the start
-// the labels win. Each has the receipt of the request that made it.
+// backups, and whether it is deleted. Like a commit, it is written first and recorded in the catalog after: at the
+// start the labels win. Each has the receipt of the request that made it.
 
 // Directories of a dataset that are not commits.
 const (

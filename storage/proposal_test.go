@@ -270,7 +270,8 @@ func TestAnErasureTakesKeysOutOfComments(t *testing.T) {
 	}
 }
 
-// Whoever is not to know of the source learns neither its id nor its name from the proposal, before the merge and after.
+// Whoever is not to know of the source learns neither its id nor its name from the proposal, before the merge and
+// after.
 func TestAProposalDoesNotSayWhatIsHidden(t *testing.T) {
 	p := newProposing(t)
 	fork, err := p.Fork(t.Context(), p.d, storage.NewFork{Name: "secret", ProjectID: 2}, storage.Request{})

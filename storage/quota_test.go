@@ -117,8 +117,8 @@ func TestAMergeThatWouldExceedTheQuotaIsNotRecorded(t *testing.T) {
 	}
 }
 
-// Rollbacks, restores and undeletions bring records back, which count; the files that they bring back are stored already,
-// and do not.
+// Rollbacks, restores and undeletions bring records back, which count; the files that they bring back are stored
+// already, and do not.
 func TestWhatIsBroughtBackCountsByItsRecords(t *testing.T) {
 	s, mine, _ := quotaWorld(t)
 	ctx := context.Background()

@@ -15,11 +15,11 @@ import (
 )
 
 // RepairDamaged puts data and rollback files back that are known to be damaged, from the backups in the server's own
-// place for them or from another copy in the store, while the store is in use. Whatever is not known to be damaged is not
-// read, so that descriptions and labels are left to RepairStore. With apply false it only says what it could do.
+// place for them or from another copy in the store, while the store is in use. Whatever is not known to be damaged is
+// not read, so that descriptions and labels are left to RepairStore. With apply false it only says what it could do.
 //
-// A file is put back while its family's rows can't be removed, and only if the catalog still has it: what was erased does
-// not come back with it.
+// A file is put back while its family's rows can't be removed, and only if the catalog still has it: what was erased
+// does not come back with it.
 func (s *Store) RepairDamaged(ctx context.Context, apply bool) (out []Repair, err error) {
 	if !s.Copies.IsConfigured() {
 		return nil, errNoTarget

@@ -69,7 +69,8 @@ func TestAnIdentityIsOneUser(t *testing.T) {
 	}
 }
 
-// A user who was made here is not given to whoever has that name at the provider, until an admin says that they are one.
+// A user who was made here is not given to whoever has that name at the provider, until an admin says that they are
+// one.
 func TestAUserOfThisServerIsNotGivenAway(t *testing.T) {
 	w, ctx := open(t), context.Background()
 	if _, err := w.CreateUser(ctx, accounts.User{Name: "ada", Roles: access.Everywhere(access.Admin)}); err != nil {

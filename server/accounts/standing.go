@@ -29,7 +29,7 @@ func (a *Accounts) Standing(ctx context.Context, user string) (Standing, error) 
 	return standing(ctx, a.db, user)
 }
 
-// standing returns what a user has been given; without an error also where there is no such user.
+// standing returns the roles and identity of a user. An unknown user has none, which is not an error.
 func standing(ctx context.Context, from rows, user string) (Standing, error) {
 	s := Standing{User: user, Roles: access.Roles{}}
 	var roles string

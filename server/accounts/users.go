@@ -172,8 +172,8 @@ func (a *Accounts) EditUser(ctx context.Context, name string, e UserEdit) (User,
 	return a.User(ctx, name)
 }
 
-// RemoveUser removes a user with all roles, tokens and sessions. What the user did stays in the history, and sessions of
-// an operator's token by the same name stay the operator's.
+// RemoveUser removes a user with all roles, tokens and sessions. What the user did stays in the history, and sessions
+// of an operator's token by the same name stay the operator's.
 func (a *Accounts) RemoveUser(ctx context.Context, name string) error {
 	return a.db.Write(ctx, func(tx *sql.Tx) error {
 		if err := one(ctx, tx, noUser(name), `DELETE FROM users WHERE name = ?`, name); err != nil {

@@ -74,8 +74,8 @@ func (a *API) listSessions(c *fiber.Ctx, known *accounts.Accounts, in listSessio
 	return ok(c, sessionList{views(page, func(s access.Session) sessionView { return viewSession(s, caller) }), next})
 }
 
-// sessionsOf returns which sessions of a user a caller may see and end. A user of an operator's token is another one than
-// a user of the same name who is kept here.
+// sessionsOf returns which sessions of a user a caller may see and end. A user of an operator's token is another one
+// than a user of the same name who is kept here.
 func sessionsOf(caller access.Caller, user string) accounts.Whose {
 	of := accounts.Whose{Name: user}
 	if !caller.IsAdmin() {

@@ -383,7 +383,8 @@ func TestTheEndOfAJobIsRecordedOnce(t *testing.T) {
 	}
 }
 
-// What was lost stays reported until an admin acknowledges it, and what happens to those entries later is reported anew.
+// What was lost stays reported until an admin acknowledges it, and what happens to those entries later is reported
+// anew.
 func TestALossIsAcknowledged(t *testing.T) {
 	dir, kept := written(t, 20)
 	path := only(t, dir)

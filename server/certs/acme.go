@@ -94,8 +94,8 @@ func (a *Acme) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
 	return found, err
 }
 
-// look warns of a certificate that is not renewed in time, and remembers when it ends. Renewal begins when a third of its
-// life is left, and is tried again each half hour or so.
+// look warns of a certificate that is not renewed in time, and remembers when it ends. Renewal begins when a third of
+// its life is left, and is tried again each half hour or so.
 func (a *Acme) look(domain string, leaf *x509.Certificate) {
 	a.mu.Lock()
 	a.ends[domain] = leaf.NotAfter

@@ -10,8 +10,8 @@ import (
 	"github.com/rowback/rowback/storage"
 )
 
-// repairCmd puts damaged files of a store back: those of a directory that no server has open, or, by the server that has
-// it open, those that are known to be damaged.
+// repairCmd puts damaged files of a store back: those of a directory that no server has open, or, by the server that
+// has it open, those that are known to be damaged.
 type repairCmd struct {
 	remote
 	Data    string   `help:"Data directory, if no server has it open." default:"rowback-data" type:"path"`

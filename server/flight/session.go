@@ -14,8 +14,9 @@ import (
 	"github.com/rowback/rowback/storage/fault"
 )
 
-// A session is the project that a client has chosen with the session option catalog. The client keeps its number itself,
-// in a cookie; the header x-rowback-project takes precedence. A project is named by its number, or by the name that it has.
+// A session is the project that a client has chosen with the session option catalog. The client keeps its number
+// itself, in a cookie; the header x-rowback-project takes precedence. A project is named by its number, or by the name
+// that it has.
 const (
 	projectHeader = "x-rowback-project"
 	projectCookie = "rowback_project"

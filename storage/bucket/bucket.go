@@ -147,7 +147,7 @@ func (b *Bucket) Answers(ctx context.Context) error {
 	defer cancel()
 	there, err := b.core.BucketExists(ctx, b.bucket)
 	if err == nil && !there {
-		err = fmt.Errorf("%w: there is no bucket of that name", ErrAway)
+		err = errNoBucket
 	}
 	return b.told(ctx, err)
 }
@@ -160,6 +160,8 @@ func (b *Bucket) within(ctx context.Context, bytes int64) (context.Context, cont
 	limit := b.timeout + time.Duration(bytes/perSecond)*time.Second
 	return context.WithTimeoutCause(ctx, limit, errSilent)
 }
+
+var errNoBucket = fmt.Errorf("%w: the bucket does not exist", ErrAway)
 
 var errSilent = fmt.Errorf("%w in time", ErrAway)
 
@@ -181,7 +183,7 @@ func (b *Bucket) told(ctx context.Context, err error) error {
 	}
 	switch {
 	case answer.Code == "NoSuchBucket":
-		return fmt.Errorf("%w: there is no bucket of that name", ErrAway)
+		return errNoBucket
 	case answer.StatusCode == http.StatusNotFound || answer.Code == minio.NoSuchKey:
 		return fmt.Errorf("%w: %s", fs.ErrNotExist, answer.Key)
 	case answer.StatusCode == http.StatusPreconditionFailed || answer.StatusCode == http.StatusConflict:

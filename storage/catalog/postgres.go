@@ -235,7 +235,7 @@ func (p *postgres) hasLost(ctx context.Context, conn *pgx.Conn) bool {
 // lock takes the advisory lock. A session of this server's that is still there after its connection was cut is ended.
 func (p *postgres) lock(ctx context.Context, conn *pgx.Conn) error {
 	for try := range 2 {
-		var got *bool // null: there is no schema
+		var got *bool // null: no schema in the search path exists
 		if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1, hashtext(current_schema()))`, lockClass).
 			Scan(&got); err != nil {
 			return err
@@ -283,8 +283,8 @@ func (*postgres) files() (fs.FS, error) {
 
 func (*postgres) isRemote() bool { return true }
 
-// leave gives up the lock. The end of the session does as well, but PostgreSQL notices that a little later, and a server
-// that starts meanwhile would be refused.
+// leave gives up the lock. Closing the session does as well, but PostgreSQL notices that a little later, and a server
+// that starts in between would be refused.
 func (p *postgres) leave() {
 	if p.lost.Load() {
 		return

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// translated are migrations as PostgreSQL has them. They are written once, in the SQL that both databases know, and
-// translated where there is no such: texts compare byte by byte, and triggers call functions.
+// translated are the migrations for PostgreSQL. They are written once, in SQL that both databases understand. Only two
+// things have to be translated: texts are compared byte by byte, and a trigger calls a function.
 // TestBothDatabasesHaveTheSameTables proves it.
 type translated struct{ fs.FS }
 
@@ -40,7 +40,7 @@ var (
 	trigger  = regexp.MustCompile(`(?s)CREATE TRIGGER (\w+) AFTER ([A-Z a-z_]+?) ON (\w+) BEGIN\n(.*?)\nEND;`)
 )
 
-// translate translates a migration. There is no way back: what is made is dropped with the schema that it is in.
+// translate translates a migration. It leaves out the part that undoes it: nothing ever runs that on PostgreSQL.
 func translate(text string) string {
 	text, _, _ = strings.Cut(text, "-- +goose Down")
 	text = textType.ReplaceAllString(text, `TEXT COLLATE "C"`)

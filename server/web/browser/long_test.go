@@ -7,8 +7,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// probe scrolls the list of commits by 400 pixels a frame for six seconds, and says how the frames came; without a list,
-// how they come on a page that does nothing.
+// probe scrolls the list of commits by 400 pixels a frame for six seconds, and says how the frames came; without a
+// list, how they come on a page that does nothing.
 const probe = `(async () => {
 	const list = document.querySelector('.list')
 	let long = 0
@@ -33,8 +33,8 @@ type smoothness struct {
 	Median, Late float64
 }
 
-// A history of 100,000 commits is scrolled through to its end. What it took is printed, beside an empty page at the same
-// time; no time is checked, as it depends on the machine. The store is made with fixtures/bench -keep DIR:
+// A history of 100,000 commits is scrolled through to its end. What it took is printed, beside an empty page at the
+// same time; no time is checked, as it depends on the machine. The store is made with fixtures/bench -keep DIR:
 //
 //	LONG_STORE=DIR go test -tags duckdb_arrow ./server/web/browser -run ALongHistory -v
 func TestALongHistoryIsScrolledThrough(t *testing.T) {

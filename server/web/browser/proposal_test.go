@@ -17,8 +17,8 @@ func (s *server) apart(t *testing.T) (dataset, fork string) {
 	return dataset, made.ID
 }
 
-// A writer proposes a fork, a maintainer discusses and approves it, decides its conflict and merges it. Who comes second
-// is told so.
+// A writer proposes a fork, a maintainer discusses and approves it, decides its conflict and merges it. Who comes
+// second is told so.
 func TestAProposalIsOpenedDiscussedApprovedAndMerged(t *testing.T) {
 	s := closed(t)
 	dataset, fork := s.apart(t)
