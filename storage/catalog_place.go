@@ -56,15 +56,24 @@ func (d *directory) claimOrWait(ctx context.Context) error {
 
 const waitBetween = 300 * time.Millisecond
 
-// openRemote opens the catalog in PostgreSQL.
-func (d *directory) openRemote(ctx context.Context) (err error) {
+// takeCatalog opens the catalog that is in PostgreSQL, if it is, and no other server has it.
+func (d *directory) takeCatalog(ctx context.Context) error {
+	isRemote, err := d.isRemote()
+	if err != nil || !isRemote || d.catalog != nil {
+		return err
+	}
 	d.catalog, err = catalog.OpenPostgres(ctx, d.remote, catalog.PostgresOptions{
 		Server: d.server, Hook: d.catalogHook, Waiting: d.waiting,
 	})
 	if errors.Is(err, catalog.ErrTaken) {
 		return fmt.Errorf("%w: %w. Stop it, or start this one with --standby: it waits, and takes over", ErrInUse, err)
 	}
-	if err != nil {
+	return err
+}
+
+// openRemote opens the catalog in PostgreSQL.
+func (d *directory) openRemote(ctx context.Context) error {
+	if err := d.takeCatalog(ctx); err != nil {
 		return err
 	}
 	what, err := d.catalog.Damage(ctx)
@@ -95,13 +104,13 @@ func (d *directory) markCatalog() error {
 }
 
 // foreign refuses the catalog of another store.
-func (d *directory) foreign(id string) error {
+func (d *directory) foreign(id, own string) error {
 	if isRemote, err := d.isRemote(); err == nil && isRemote {
 		return fmt.Errorf("the catalog in PostgreSQL belongs to another store (%s; this one is %s). Name this store's "+
-			"own, or an empty schema or database: the catalog is made anew there from the objects", id, d.marker.ID)
+			"own, or an empty schema or database: the catalog is made anew there from the objects", id, own)
 	}
 	return fmt.Errorf("%s belongs to another store (%s; this one is %s). Put this store's own back, "+
-		"or move it away: then it is made anew from the objects", datadir.CatalogFile, id, d.marker.ID)
+		"or move it away: then it is made anew from the objects", datadir.CatalogFile, id, own)
 }
 
 // copyTo copies the catalog, wherever it is, to a file.

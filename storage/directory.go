@@ -38,6 +38,10 @@ func (d *directory) claim(ctx context.Context) (err error) {
 		return err
 	}
 	if d.bucket != nil {
+		// The catalog first, where other servers may have it: one that is refused, or waits, leaves the objects to them.
+		if err := d.takeCatalog(ctx); err != nil {
+			return err
+		}
 		return d.own(ctx, d.bucket, isNew)
 	}
 	if isNew {
@@ -157,7 +161,7 @@ func (d *directory) knowStore(ctx context.Context) error {
 func (d *directory) indexes(ctx context.Context) (id string, err error) {
 	err = d.catalog.Read(ctx, func(tx catalog.Tx) error { id, err = tx.StoreID(); return err })
 	if err == nil && id != "" && d.marker.ID != "" && id != d.marker.ID {
-		err = d.foreign(id)
+		err = d.foreign(id, d.marker.ID)
 	}
 	return id, err
 }

@@ -47,6 +47,7 @@ func lookAt(ctx context.Context, dir string, o Options) (s *Store, done func() e
 		return nil, nil, err
 	}
 	b, err := s.dir.openBucket(o.Objects)
+	s.dir.bucket = b
 	if err == nil && b != nil {
 		err = isMine(ctx, b, s.dir.marker)
 	}

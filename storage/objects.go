@@ -11,6 +11,7 @@ import (
 
 	"github.com/rowback/rowback/storage/blob"
 	"github.com/rowback/rowback/storage/bucket"
+	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/datadir"
 	"github.com/rowback/rowback/storage/fault"
 	"github.com/rowback/rowback/storage/seal"
@@ -83,53 +84,114 @@ func (d *directory) known() (*datadir.Objects, bool, error) {
 }
 
 // own makes the bucket's objects those of this directory's store. A new directory goes on with a store that lost its
-// own: the id is that of the bucket then.
+// own: the id is that of the bucket then. So does any directory whose catalog is in PostgreSQL: this server has that.
 func (d *directory) own(ctx context.Context, b *bucket.Bucket, isNew bool) error {
-	var there bucketMarker
-	text, err := b.Get(ctx, datadir.MarkerFile)
+	there, err := readBucketMarker(ctx, b)
 	isMissing := errors.Is(err, fs.ErrNotExist)
-	if err == nil {
-		if err = seal.Check(text); err == nil {
-			err = json.Unmarshal(text, &there)
-		}
-	}
 	if err != nil && !isMissing {
 		return fmt.Errorf("reading %s of the object store: %w", datadir.MarkerFile, err)
 	}
 	switch {
-	case !isNew && isMissing:
+	case isNew && isMissing:
+		return d.found(ctx, b)
+	case isNew:
+		return d.goOn(ctx, b, there.ID)
+	case isMissing:
 		return errObjectsGone
-	case !isNew && there.ID != d.marker.ID:
+	case there.ID != d.marker.ID:
 		return fmt.Errorf("the objects in %s belong to another store (%s; this one is %s)", b.URL(), there.ID, d.marker.ID)
-	case !isNew && there.Directory != d.marker.Directory:
+	case there.Directory != d.marker.Directory && d.catalog != nil:
+		return d.goOn(ctx, b, there.ID)
+	case there.Directory != d.marker.Directory:
 		return fmt.Errorf("another data directory goes on with the objects in %s. Use that one; to go on here, start with an "+
 			"empty directory: its catalog is made from the objects", b.URL())
-	case !isNew && *d.marker.Objects != d.objects.Objects: // how it is reached has changed
+	case *d.marker.Objects != d.objects.Objects: // how it is reached has changed
 		d.marker.Objects = &d.objects.Objects
 		return datadir.Write(d.path, d.marker, d.hook)
-	case !isNew:
-		return nil
 	}
-	mine := bucketMarker{ID: there.ID, Directory: d.newID()}
-	if isMissing {
-		mine.ID = d.newID()
-	} else {
-		d.log.Warn("the objects were those of another data directory, which must not be used any more", "store", mine.ID)
+	return nil
+}
+
+// readBucketMarker reads store.json of a bucket.
+func readBucketMarker(ctx context.Context, b *bucket.Bucket) (m bucketMarker, err error) {
+	text, err := b.Get(ctx, datadir.MarkerFile)
+	if err == nil {
+		err = seal.Check(text)
 	}
-	text, err = seal.Text(mine)
+	if err == nil {
+		err = json.Unmarshal(text, &m)
+	}
+	return m, err
+}
+
+// found makes a prefix of a bucket a store, unless it has something else, or is within another store.
+func (d *directory) found(ctx context.Context, b *bucket.Bucket) error {
+	around, err := b.Above(ctx, datadir.MarkerFile)
 	if err != nil {
 		return err
 	}
-	if isMissing {
+	if around != "" {
+		return fmt.Errorf("%s is within the store in %s, which would take its objects for its own. Name another prefix",
+			b.URL(), around)
+	}
+	for o, err := range b.List(ctx, "", true) {
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("%s has %s but no %s, so it is not a store's. Name a prefix below which there is nothing",
+			b.URL(), o.Key, datadir.MarkerFile)
+	}
+	mine := bucketMarker{ID: d.newID(), Directory: d.newID()}
+	if err := d.isCatalogOf(ctx, mine.ID); err != nil {
+		return err
+	}
+	text, err := seal.Text(mine)
+	if err == nil {
 		err = b.PutNew(ctx, datadir.MarkerFile, text)
-	} else {
-		err = b.Put(ctx, datadir.MarkerFile, text)
 	}
 	if err != nil {
 		return err
 	}
 	d.marker.Directory, d.marker.Objects = mine.Directory, &d.objects.Objects
 	return d.mark(mine.ID)
+}
+
+// goOn has this directory go on with the objects of a store. The one that had them finds out at its next write.
+func (d *directory) goOn(ctx context.Context, b *bucket.Bucket, id string) error {
+	if err := d.isCatalogOf(ctx, id); err != nil {
+		return err
+	}
+	// What it owed was taken back, or recorded, by the one that went on.
+	if err := blob.ForgetOwed(d.path); err != nil {
+		return err
+	}
+	mine := bucketMarker{ID: id, Directory: d.newID()}
+	d.log.Warn("the objects were those of another data directory, which must not write to them any more", "store", id)
+	text, err := seal.Text(mine)
+	if err == nil {
+		err = b.Put(ctx, datadir.MarkerFile, text)
+	}
+	if err != nil {
+		return err
+	}
+	d.marker.Directory, d.marker.Objects = mine.Directory, &d.objects.Objects
+	if d.marker.ID != "" {
+		return datadir.Write(d.path, d.marker, d.hook)
+	}
+	return d.mark(id)
+}
+
+// isCatalogOf refuses the catalog of another store that is open already, before anything is written.
+func (d *directory) isCatalogOf(ctx context.Context, store string) error {
+	if d.catalog == nil {
+		return nil
+	}
+	var id string
+	err := d.catalog.Read(ctx, func(tx catalog.Tx) (err error) { id, err = tx.StoreID(); return err })
+	if err == nil && id != "" && id != store {
+		return d.foreign(id, store)
+	}
+	return err
 }
 
 // errObjectsGone says that the bucket is not the one that it was.

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/rowback/rowback/storage/backup"
-	"github.com/rowback/rowback/storage/blob"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/datafile"
 )
@@ -55,10 +54,7 @@ func RepairStore(ctx context.Context, p RepairPlan, o Options) (out []Repair, er
 	if err != nil || len(wrong) == 0 {
 		return nil, err
 	}
-	if s.dir.marker.Objects != nil && p.Apply {
-		return nil, errors.New("the objects of this store are in a bucket, where nothing is repaired: put them back there")
-	}
-	if w.tree, err = blob.OpenTree(p.Dir, o.Hook); err != nil {
+	if w.place, err = s.repairPlace(); err != nil {
 		return nil, err
 	}
 	for _, one := range wrong {
@@ -73,7 +69,7 @@ func RepairStore(ctx context.Context, p RepairPlan, o Options) (out []Repair, er
 // repairing is a repair that is under way.
 type repairing struct {
 	*Store
-	tree    *blob.Tree
+	place   repairPlace
 	sources []*source
 	sizes   map[int64][]string // paths of files in the store, by size; empty: not read yet
 }
@@ -94,8 +90,8 @@ func (w *repairing) close() (err error) {
 	for _, s := range w.sources {
 		err = errors.Join(err, s.Close())
 	}
-	if w.tree != nil {
-		err = errors.Join(err, w.tree.Close())
+	if w.place != nil {
+		err = errors.Join(err, w.place.Close())
 	}
 	return err
 }
@@ -282,21 +278,9 @@ func (w *repairing) repair(ctx context.Context, one wrongObject, apply bool) (Re
 	if !apply {
 		return r, nil
 	}
-	name := objectsDir + "/" + one.key
-	d, err := w.tree.Draft()
-	if err != nil {
-		return r, err
-	}
-	if err := copyTo(d); err != nil {
-		d.Discard()
-		return r, err
-	}
-	if err := w.tree.Place(blob.Placing{Draft: d, Name: name}); err != nil {
-		d.Discard()
-		return r, err
-	}
-	r.Done = true
-	return r, w.tree.Sync(name[:strings.LastIndexByte(name, '/')])
+	err = w.place.put(ctx, one.key, copyTo)
+	r.Done = err == nil
+	return r, err
 }
 
 // copyOf finds an intact copy of an object; nil: there is none.
@@ -315,10 +299,9 @@ func (w *repairing) copyOf(ctx context.Context, one wrongObject) (func(io.Writer
 // fileIn finds a file in the store that has the same bytes, wherever it is: in quarantine, or as another object.
 func (w *repairing) fileIn(o backup.Object) (func(io.Writer) error, string, error) {
 	if len(w.sizes) == 0 {
-		for _, dir := range []string{"objects", "quarantine"} {
-			if err := w.readSizes(dir); err != nil {
-				return nil, "", err
-			}
+		err := w.place.each(func(path string, size int64) { w.sizes[size] = append(w.sizes[size], path) })
+		if err != nil {
+			return nil, "", err
 		}
 	}
 	for _, path := range w.sizes[o.Size] {
@@ -334,23 +317,9 @@ func (w *repairing) fileIn(o backup.Object) (func(io.Writer) error, string, erro
 	return nil, "", nil
 }
 
-// readSizes notes the files below a directory of the store.
-func (w *repairing) readSizes(dir string) error {
-	entries, err := w.tree.List(dir)
-	for _, e := range entries {
-		path := dir + "/" + e.Name
-		if e.IsFile {
-			w.sizes[e.Size] = append(w.sizes[e.Size], path)
-		} else if err := w.readSizes(path); err != nil {
-			return err
-		}
-	}
-	return err
-}
-
 // sumOf copies a file, and returns its SHA-256; empty: it can't be read.
 func (w *repairing) sumOf(path string, to io.Writer) string {
-	f, err := w.tree.Open(path)
+	f, err := w.place.open(path)
 	if err != nil {
 		return ""
 	}

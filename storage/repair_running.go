@@ -8,9 +8,7 @@ import (
 	"strings"
 
 	"github.com/rowback/rowback/storage/backup"
-	"github.com/rowback/rowback/storage/blob"
 	"github.com/rowback/rowback/storage/catalog"
-	"github.com/rowback/rowback/storage/fault"
 	"github.com/rowback/rowback/storage/verify"
 )
 
@@ -24,16 +22,12 @@ func (s *Store) RepairDamaged(ctx context.Context, apply bool) (out []Repair, er
 	if !s.Copies.IsConfigured() {
 		return nil, errNoTarget
 	}
-	if s.dir.marker.Objects != nil {
-		return nil, fault.Errorf(fault.Conflict, "objects_in_bucket",
-			"The objects of this store are in a bucket, where nothing is repaired. Put them back there.")
-	}
 	w := &repairing{Store: s, sizes: map[int64][]string{}}
 	defer func() { err = errors.Join(err, w.close()) }()
 	if err := w.openTargets(ctx, []string{s.Copies.dir}); err != nil {
 		return nil, explainTarget(ctx, err)
 	}
-	if w.tree, err = blob.OpenTree(s.Copies.path, s.Copies.hook); err != nil {
+	if w.place, err = s.repairPlace(); err != nil {
 		return nil, err
 	}
 	damaged := s.verifier.Damaged()

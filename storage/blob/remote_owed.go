@@ -128,6 +128,11 @@ func (r *Remote) owe(d debt) error {
 
 func owedName(n int64) string { return owedDir + "/" + strconv.FormatInt(n, 10) + ".json" }
 
+// ForgetOwed forgets what a store in the directory root owed, before it is opened.
+func ForgetOwed(root string) error {
+	return os.RemoveAll(filepath.Join(root, filepath.FromSlash(owedDir)))
+}
+
 // recallDebts reads what a process before owed.
 func (r *Remote) recallDebts() error {
 	dir := filepath.Join(r.root, filepath.FromSlash(owedDir))
@@ -166,6 +171,10 @@ func (r *Remote) Settle(ctx context.Context) error {
 		r.debts.mu.Unlock()
 		if len(list) == 0 {
 			return nil
+		}
+		// Another server that has the objects may have recorded what is to be taken back here.
+		if err := r.mine(ctx); err != nil {
+			return err
 		}
 		if err := r.make(ctx, list[0]); err != nil {
 			return err

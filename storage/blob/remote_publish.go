@@ -167,6 +167,9 @@ func (r *Remote) Sweep(ctx context.Context, now time.Time) (removed []string, er
 			return removed, err
 		}
 		if isOrphan {
+			if err := r.mine(ctx); err != nil {
+				return removed, err
+			}
 			if err := errors.Join(r.bucket.Abandon(ctx, below(in.Key)), r.removeAll(ctx, in.Key)); err != nil {
 				return removed, err
 			}

@@ -168,6 +168,43 @@ func TestFaultsOfACommit(t *testing.T) {
 	}
 }
 
+// A server whose objects another one has takes nothing back and removes nothing.
+func TestAStaleServerSweepsNothing(t *testing.T) {
+	errTaken, taken := errors.New("taken"), false
+	r := openRemote(t, buckettest.Start(t), "p", blob.RemoteOptions{Mine: func(context.Context) error {
+		if taken {
+			return errTaken
+		}
+		return nil
+	}})
+	r.wire.Break("d/1/commit.json", buckettest.Refused, 9)
+	if err := commitTo(r, "d/1", "one"); err == nil {
+		t.Fatal("the commit stands")
+	}
+	placed, err := r.Put("d/labels/x.json", []byte("first"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.wire.Down(true)
+	if err := placed.Undo(); err != nil {
+		t.Fatal(err)
+	}
+	taken = true
+	r.wire.Down(false)
+	r.wire.Took()
+	if removed, err := r.Sweep(t.Context(), time.Now().Add(25*time.Hour)); !errors.Is(err, errTaken) {
+		t.Errorf("it removed %v, %v", removed, err)
+	}
+	if err := r.Settle(t.Context()); !errors.Is(err, errTaken) {
+		t.Errorf("it takes back what is another's: %v", err)
+	}
+	for _, request := range r.wire.Took() {
+		if !strings.HasPrefix(request, "GET") {
+			t.Errorf("it made the request %s", request)
+		}
+	}
+}
+
 // What is owed is paid once the store answers, without a restart.
 func TestGoesOnWhenTheBucketIsBack(t *testing.T) {
 	r := openRemote(t, buckettest.Start(t), "p", blob.RemoteOptions{})

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"iter"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -68,6 +70,20 @@ func (b *Bucket) PutFile(ctx context.Context, key, path string) error {
 			return err
 		}
 		return b.PutNew(ctx, key, data)
+	}
+	return b.put(ctx, key, f, info.Size(), b.options())
+}
+
+// Replace stores a file, in place of an object that has the key.
+func (b *Bucket) Replace(ctx context.Context, key, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
 	}
 	return b.put(ctx, key, f, info.Size(), b.options())
 }
@@ -207,6 +223,27 @@ func (b *Bucket) List(ctx context.Context, prefix string, shallow bool) iter.Seq
 			}
 		}
 	}
+}
+
+// Above returns the address of the nearest prefix above this one with an object of that name; empty: there is none, or
+// the credentials do not reach beyond the prefix.
+func (b *Bucket) Above(ctx context.Context, name string) (string, error) {
+	for at := strings.TrimSuffix(b.prefix, "/"); at != ""; {
+		at = at[:max(0, strings.LastIndexByte(at, '/'))]
+		key := strings.TrimPrefix(at+"/"+name, "/")
+		ctx, cancel := b.within(ctx, 0)
+		_, err := b.core.StatObject(ctx, b.bucket, key, minio.StatObjectOptions{})
+		answered := b.told(ctx, err)
+		cancel()
+		switch status := minio.ToErrorResponse(err).StatusCode; {
+		case err == nil:
+			return "s3://" + b.bucket + "/" + at, nil
+		case status == http.StatusForbidden, errors.Is(answered, fs.ErrNotExist):
+		default:
+			return "", answered
+		}
+	}
+	return "", nil
 }
 
 // Remove removes objects. It is not an error if there is none.
