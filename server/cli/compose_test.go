@@ -28,8 +28,9 @@ type compose struct {
 	}
 }
 
-// No container engine is needed to find out whether docker-compose.yml works: its steps, as plain commands in a fresh
-// folder that stands for both images' roots, build a server that keeps its data on the volume from start to start.
+// No container engine is needed to find out whether docker-compose.yml works: its steps are carried out as plain commands
+// in a fresh folder that stands for both images' roots, and the server that they start keeps its data on the volume from
+// start to start. Linking the program would take minutes: see buildStep.
 func TestComposeSteps(t *testing.T) {
 	text, err := os.ReadFile("../../docker-compose.yml")
 	if err != nil {
@@ -102,15 +103,57 @@ func dockerStep(t *testing.T, root, line string) {
 		copyStep(t, root, strings.Fields(rest))
 	case "RUN":
 		rest = cacheMount.ReplaceAllString(rest, "")
-		sh := exec.Command("sh", "-ec", "mkdir -p "+root+"/out && cd "+root+"/src && "+rest)
+		if !builds.MatchString(rest) {
+			t.Fatalf("%s: the test knows no step like this one", line)
+		}
+		sh := exec.Command("sh", "-ec", "cd "+root+"/src && "+builds.ReplaceAllString(rest, "go build -n -tags $1 -o $2 $3"))
 		if out, err := sh.CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", line, err, out)
 		}
+		buildStep(t, root, builds.FindStringSubmatch(rest))
 	// FROM and USER need an engine; WORKDIR is src; ENTRYPOINT is checked by name
 	case "", "FROM", "WORKDIR", "USER", "ENTRYPOINT":
 	default:
 		t.Fatalf("%s: the test does not know this step", line)
 	}
+}
+
+// builds matches the command that builds the program: its tags, the file that it writes and the package.
+var builds = regexp.MustCompile(`go build -tags (\S+) -o (\S+) (\S+)$`)
+
+// buildStep stands for a build that "go build -n" has planned without a fault. The source that was copied must have every
+// file that the repository's build of the package has: then it builds as the repository does, which other tests show. The
+// program is that of this test.
+func buildStep(t *testing.T, root string, build []string) {
+	t.Helper()
+	tags, to, pkg := build[1], build[2], build[3]
+	here, there := sourceFiles(t, "../..", tags, pkg), sourceFiles(t, filepath.Join(root, "src"), tags, pkg)
+	if here != there {
+		t.Fatalf("the image is built from other files than the repository:\n%s\nthe repository has\n%s", there, here)
+	}
+	rowback, err := exec.LookPath("rowback")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(rowback, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sourceFiles lists the files of this module that a package is built from, in the copy of the module at dir.
+func sourceFiles(t *testing.T, dir, tags, pkg string) string {
+	t.Helper()
+	list := `{{if and .Module .Module.Main}}{{.ImportPath}} {{.GoFiles}} {{.CgoFiles}} {{.EmbedFiles}}{{end}}`
+	cmd := exec.Command("go", "list", "-deps", "-tags", tags, "-f", list, pkg)
+	cmd.Dir = dir
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %v", cmd, err)
+	}
+	return strings.Join(strings.Fields(string(out)), " ")
 }
 
 func copyStep(t *testing.T, root string, args []string) {
