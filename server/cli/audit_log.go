@@ -130,7 +130,7 @@ func (cmd *auditCmd) check(c console) error {
 			if len(report.Acknowledged) > 0 {
 				more = " besides"
 			}
-			c.printf("%s entries, none missing or changed%s; the last is %d, with the hash %s\n", comma(report.Entries), more,
+			c.printf("%s, none missing or changed%s; the last is %d, with the hash %s\n", countOf(report.Entries, "entry"), more,
 				report.Last.Number, report.Last.Hash)
 		}
 	})

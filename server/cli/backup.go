@@ -71,14 +71,14 @@ func (cmd *backupCreateCmd) Run(c console) (err error) {
 		return err
 	}
 	if err := c.answer(a, func() {
-		c.printf("backup %s: up to commit %d; %d objects, %s, of which %d, %s, were copied\n", a.ID, a.LastCommit,
-			a.Objects, humanize.Bytes(uint64(a.Bytes)), a.Copied, humanize.Bytes(uint64(a.CopiedBytes)))
+		c.printf("backup %s: up to commit %d; %s, %s, of which %d, %s, were copied\n", a.ID, a.LastCommit,
+			countOf(a.Objects, "object"), humanize.Bytes(uint64(a.Bytes)), a.Copied, humanize.Bytes(uint64(a.CopiedBytes)))
 	}); err != nil {
 		return err
 	}
 	if a.Damaged > 0 {
-		return fmt.Errorf("the backup lacks %d objects, which are damaged in the store. "+
-			"Look at them with rowback check, repair the store, then back it up again", a.Damaged)
+		return fmt.Errorf("the backup lacks %s damaged in the store. "+
+			"See what it is with rowback check, repair the store, then back it up again", countOf(a.Damaged, "object"))
 	}
 	return nil
 }
@@ -187,7 +187,7 @@ func (cmd *backupPruneCmd) Run(c console) error {
 		done = "would remove"
 	}
 	return c.answer(out, func() {
-		c.printf("%s %d backups and %d objects (%s)\n", done, len(out.Backups), out.Objects,
+		c.printf("%s %s and %s (%s)\n", done, countOf(len(out.Backups), "backup"), countOf(out.Objects, "object"),
 			humanize.Bytes(uint64(out.Bytes)))
 	})
 }
@@ -209,12 +209,12 @@ func (cmd *backupCheckCmd) Run(c console) error {
 			c.println(p)
 		}
 		if len(out.Problems) == 0 {
-			c.printf("%d backups, %d objects (%s): everything is as it must be.\n", out.Backups, out.Objects,
-				humanize.Bytes(uint64(out.Bytes)))
+			c.printf("%s, %s (%s): everything is as it must be.\n", countOf(out.Backups, "backup"),
+				countOf(out.Objects, "object"), humanize.Bytes(uint64(out.Bytes)))
 		}
 	})
 	if n := len(out.Problems); err == nil && n > 0 {
-		err = fmt.Errorf("%d problems", n)
+		err = errors.New(countOf(n, "problem"))
 	}
 	return err
 }

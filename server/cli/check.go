@@ -51,7 +51,7 @@ func (cmd *checkCmd) Run(c console) error {
 		return err
 	}
 	if n := len(report.Problems) + len(audited); n > 0 {
-		return exitError{exitDamaged, fmt.Errorf("%d problems", n)}
+		return exitError{exitDamaged, errors.New(countOf(n, "problem"))}
 	}
 	return nil
 }

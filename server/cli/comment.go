@@ -9,7 +9,7 @@ import (
 
 // commentCmd manages comments on comparisons.
 type commentCmd struct {
-	List   commentListCmd   `cmd:"" help:"List the comments on a comparison, or the comparisons that have some."`
+	List   commentListCmd   `cmd:"" default:"withargs" help:"${comment_list}"`
 	Create commentCreateCmd `cmd:"" help:"Comment on a comparison, or on a record that differs."`
 }
 

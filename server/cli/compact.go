@@ -33,19 +33,20 @@ func (cmd *compactCmd) Run(c console) error {
 		if err := cmd.get(cmd.path("upkeep"), cmd.query(), &answer); err != nil {
 			return err
 		}
-		return c.answer(answer, func() { c.printf("next: %s; reading opens %d files\n", answer.Next, answer.Opened) })
+		return c.answer(answer, func() { c.printf("next: %s; reading opens %s\n", answer.Next, countOf(answer.Opened, "file")) })
 	}
 	if err := cmd.post(cmd.path("upkeep"), cmd.query(), struct{}{}, &answer); err != nil {
 		return err
 	}
-	return c.answer(answer, func() { c.printf("%s; reading opens %d files\n", answer.Done, answer.Opened) })
+	return c.answer(answer, func() { c.printf("%s; reading opens %s\n", answer.Done, countOf(answer.Opened, "file")) })
 }
 
 // String says it in words.
 func (a compactedAnswer) String() string {
 	text := "nothing to compact"
 	if a.Made > 0 {
-		text = fmt.Sprintf("%d files of %d (%d records, %s)", a.Made, a.Read, a.Rows, humanize.Bytes(uint64(a.Bytes)))
+		text = fmt.Sprintf("%s of %d (%s, %s)", countOf(a.Made, "file"), a.Read, countOf(a.Rows, "record"),
+			humanize.Bytes(uint64(a.Bytes)))
 	}
 	if a.Filters > 0 {
 		text += fmt.Sprintf("; key filters made: %d", a.Filters)

@@ -63,7 +63,7 @@ func (k conflictAnswer) showRecords(c console, key []string) error {
 	}
 	err := t.Print(c.out)
 	if more := k.Count - int64(len(k.Records)); more > 0 {
-		c.printf("  and %s more records\n", comma(more))
+		c.printf("  and %s\n", countOf(more, "more record"))
 	}
 	return err
 }

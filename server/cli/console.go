@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 	"github.com/mattn/go-isatty"
 
 	"github.com/rowback/rowback/server/terminal"
@@ -158,6 +159,11 @@ func (c console) paged(print func(console) error) error {
 func (c console) isInteractive() bool {
 	f, ok := c.in.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd()) && c.screen.Human
+}
+
+// countOf says how many of something there are, such as "1 file" and "1,234 entries".
+func countOf[N int | int64](n N, what string) string {
+	return comma(int64(n)) + " " + english.PluralWord(int(n), what, "")
 }
 
 // comma writes a count with thousands separators, for sentences.

@@ -15,7 +15,7 @@ import (
 
 // datasetCmd manages datasets.
 type datasetCmd struct {
-	List     datasetListCmd     `cmd:"" help:"List datasets."`
+	List     datasetListCmd     `cmd:"" default:"withargs" help:"List datasets (the default)."`
 	Create   datasetCreateCmd   `cmd:"" help:"Create an empty dataset."`
 	Show     datasetShowCmd     `cmd:"" help:"Show what a dataset is, and its columns."`
 	Edit     datasetEditCmd     `cmd:"" help:"Change a dataset's description and what is declared of it."`
@@ -349,7 +349,7 @@ func (cmd *datasetUndeleteCmd) Run(c console) error {
 		return err
 	}
 	return c.answer(back, func() {
-		c.printf("dataset %s is back: %s records, head is commit %d\n", back.Name, comma(back.Records), back.Head)
+		c.printf("dataset %s is back: %s, head is commit %d\n", back.Name, countOf(back.Records, "record"), back.Head)
 	})
 }
 

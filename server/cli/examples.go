@@ -49,4 +49,5 @@ var examples = map[string][]string{
 	"version create":   {"rowback version create -d employees --type minor --description 'With Nara'"},
 	"version list":     {"rowback version list -d my_dataset"},
 	"webhook create":   {"rowback webhook create https://example.com/hook --kind commit.created"},
+	"webhook edit":     {"rowback webhook edit whk_5c0ffee0 --kind commit.created --kind merge.created"},
 }

@@ -38,7 +38,7 @@ func TestAnImportSendsEachFileAsItIs(t *testing.T) {
 			"GET " + d:               {`200 {"key":["ID"]}`},
 			"POST " + d + "/commits": {`201 {"id":1,"mode":"append","records_added":1,"records_total":1}`},
 		})
-	if code != 0 || out != file+": commit 1: append +1 -0 ~0, 1 records\n" || len(s.asked) != 3 ||
+	if code != 0 || out != file+": commit 1: append +1 -0 ~0, 1 record\n" || len(s.asked) != 3 ||
 		s.asked[2] != "POST "+d+"/commits?message=m&mode=append&project_id=1&schema=strict packed" {
 		t.Errorf("%d, %q, %s; asked %q", code, out, failed, s.asked)
 	}

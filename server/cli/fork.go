@@ -41,7 +41,7 @@ type forkCreateCmd struct {
 	datasetFlags
 	Name        string  `arg:"" help:"Of the fork."`
 	Ref         string  `help:"Where the fork starts: ${refs}." default:"head"`
-	Description *string `help:"Of the fork, instead of the dataset's."`
+	Description *string `short:"m" aliases:"message" help:"Of the fork, instead of the dataset's."`
 }
 
 // Run forks a dataset.
@@ -56,7 +56,7 @@ func (cmd *forkCreateCmd) Run(c console) error {
 		return err
 	}
 	return c.answer(made, func() {
-		c.printf("%s is a fork of %s at commit %d, %s records; its id is %s\n", cmd.Name, cmd.Dataset, made.ForkCommit,
-			comma(made.Total), made.ID)
+		c.printf("%s is a fork of %s at commit %d, %s; its id is %s\n", cmd.Name, cmd.Dataset, made.ForkCommit,
+			countOf(made.Total, "record"), made.ID)
 	})
 }

@@ -14,7 +14,7 @@ import (
 
 // gatesCmd is about the gates of a dataset.
 type gatesCmd struct {
-	List   listGatesCmd   `cmd:"" help:"List the gates of a dataset."`
+	List   listGatesCmd   `cmd:"" default:"withargs" help:"List the gates of a dataset (the default)."`
 	Set    setGatesCmd    `cmd:"" help:"Add or replace a gate, or replace all with those of a file."`
 	Remove removeGateCmd  `cmd:"" help:"Remove a gate."`
 	Report reportGatesCmd `cmd:"" help:"Check a whole state against the gates; exit code 1 if one is not passed."`

@@ -102,7 +102,7 @@ func (a commitAnswer) changes() string {
 
 // String is the commit on one line.
 func (a commitAnswer) String() string {
-	return fmt.Sprintf("commit %d: %s %s, %s records", a.ID, a.Mode, a.changes(), comma(a.Total))
+	return fmt.Sprintf("commit %d: %s %s, %s", a.ID, a.Mode, a.changes(), countOf(a.Total, "record"))
 }
 
 // Run commits each file.

@@ -119,7 +119,7 @@ func (cmd *logoutCmd) Run(c console) error {
 
 // profileCmd lists profiles, or chooses one.
 type profileCmd struct {
-	List profileListCmd `cmd:"" help:"List profiles."`
+	List profileListCmd `cmd:"" default:"withargs" help:"List profiles (the default)."`
 	Use  profileUseCmd  `cmd:"" help:"Choose the profile that commands use."`
 }
 

@@ -46,7 +46,7 @@ func (cmd *manCmd) Run(c console) error {
 		return err
 	}
 	return c.answer(map[string]any{"pages": n, "directory": cmd.Dir}, func() {
-		c.printf("%d pages in %s. To read one: man -l %s\n", n, cmd.Dir, filepath.Join(cmd.Dir, "rowback.1"))
+		c.printf("%s in %s. To read one: man -l %s\n", countOf(n, "page"), cmd.Dir, filepath.Join(cmd.Dir, "rowback.1"))
 	})
 }
 

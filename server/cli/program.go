@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -137,6 +138,8 @@ func run(args []string, c console) (code int) {
 		command := commandOf(parser, args)
 		if namesDatasetByFlag(command, err) {
 			err = errors.New("the dataset is named without a flag: " + command + " NAME")
+		} else if verbs := verbsOf(nodeOf(parser, args)); verbs != "" && unknownVerb.MatchString(err.Error()) {
+			err = fmt.Errorf("%w: the verbs of %s are %s", err, command, verbs)
 		}
 		c.fail(fmt.Errorf("%w (see %s --help)", err, command))
 		return exitUsage
@@ -158,7 +161,7 @@ func run(args []string, c console) (code int) {
 // namesDatasetByFlag reports whether a command line was refused since it names the dataset that it is about as commands
 // about what a dataset has do.
 func namesDatasetByFlag(command string, err error) bool {
-	return strings.HasPrefix(command, "rowback dataset ") &&
+	return (command == "rowback dataset" || strings.HasPrefix(command, "rowback dataset ")) &&
 		(strings.Contains(err.Error(), "unknown flag -d") || strings.Contains(err.Error(), "unknown flag --dataset"))
 }
 
@@ -174,17 +177,23 @@ func connect(parsed *kong.Context) error {
 	return nil
 }
 
-// commandOf returns the command that args name, as far as they do, for hints.
-func commandOf(parser *kong.Kong, args []string) string {
-	node, words := parser.Model.Node, "rowback"
+// unknownVerb matches the refusal of a word that is not a verb and not like one.
+var unknownVerb = regexp.MustCompile(`^unexpected argument \S+$`)
+
+// commandOf returns the words of the command that args name, as far as they do, for hints.
+func commandOf(parser *kong.Kong, args []string) string { return commandPath(nodeOf(parser, args)) }
+
+// nodeOf returns the command that args name, as far as they do.
+func nodeOf(parser *kong.Kong, args []string) *kong.Node {
+	node := parser.Model.Node
 	for _, arg := range args {
 		next := childOf(node, arg)
 		if next == nil {
 			break
 		}
-		node, words = next, words+" "+next.Name
+		node = next
 	}
-	return words
+	return node
 }
 
 // childOf returns the command below a node with a name or an alias; nil if there is none.

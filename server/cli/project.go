@@ -7,7 +7,7 @@ import (
 
 // projectCmd manages projects.
 type projectCmd struct {
-	List   projectListCmd   `cmd:"" help:"List the projects in which you have a role."`
+	List   projectListCmd   `cmd:"" default:"withargs" help:"List the projects in which you have a role (the default)."`
 	Create projectCreateCmd `cmd:"" help:"Add a project, or name one that has only its number."`
 	Rename projectRenameCmd `cmd:"" help:"Give a project another name."`
 	Delete projectDeleteCmd `cmd:"" help:"Remove a project without datasets."`
@@ -68,7 +68,7 @@ type projectCreateCmd struct {
 	remote
 	Name        string `arg:"" help:"The project's name."`
 	ID          int64  `help:"The number of a project that has datasets already; by default a new one." placeholder:"N"`
-	Description string `help:"What it is for."`
+	Description string `short:"m" aliases:"message" help:"What it is for."`
 }
 
 // Run adds a project.

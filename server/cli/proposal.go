@@ -10,7 +10,7 @@ import (
 
 // proposalCmd manages proposals to merge into a dataset.
 type proposalCmd struct {
-	List    proposalListCmd    `cmd:"" help:"List the proposals to a dataset, or from it."`
+	List    proposalListCmd    `cmd:"" default:"withargs" help:"List the proposals to a dataset, or from it (the default)."`
 	Create  proposalCreateCmd  `cmd:"" help:"Propose that a fork be merged into a dataset."`
 	Show    proposalShowCmd    `cmd:"" help:"Show a proposal with its discussion."`
 	Comment proposalCommentCmd `cmd:"" help:"Add a comment."`
@@ -100,7 +100,7 @@ type proposalCreateCmd struct {
 	datasetFlags
 	Title       string `arg:"" help:"What the merge is for, in a line."`
 	From        string `help:"${merge_from}" required:"" placeholder:"FORK"`
-	Description string `help:"More about it."`
+	Description string `short:"m" aliases:"message" help:"More about it."`
 }
 
 // Run opens a proposal.
@@ -206,7 +206,7 @@ func (cmd *proposalApproveCmd) Run(c console) error {
 type proposalEditCmd struct {
 	oneProposal
 	Title       *string `help:"Its new title."`
-	Description *string `help:"More about it."`
+	Description *string `short:"m" aliases:"message" help:"More about it."`
 	State       *string `help:"closed, or open again." placeholder:"STATE"`
 }
 

@@ -185,14 +185,6 @@ func drained(body io.Reader) error {
 	return err
 }
 
-// countOf says how many of something there are.
-func countOf(n int64, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return comma(n) + " " + what + "s"
-}
-
 // valuesAt returns a row of a batch as the cells of a table.
 func valuesAt(batch arrow.RecordBatch, row int) []any {
 	cells := make([]any, batch.NumCols())

@@ -54,13 +54,13 @@ func (cmd *repairCmd) Run(c console) error {
 	case left == 0 && len(found) == 0:
 		c.note("Nothing is damaged.")
 	case left == 0:
-		c.note(fmt.Sprintf("%d objects were put back.", len(found)))
+		c.note("Put back " + countOf(len(found), "object") + ".")
 	case !cmd.Apply && possible > 0:
-		return exitError{exitDamaged, fmt.Errorf("%d objects are damaged or missing, and %d can be put back: add --apply",
-			left, possible)}
+		return exitError{exitDamaged, fmt.Errorf("damaged or missing: %s; %d can be put back: add --apply",
+			countOf(left, "object"), possible)}
 	default:
-		return exitError{exitDamaged, fmt.Errorf("%d objects are damaged or missing, and no intact copy of them was found",
-			left)}
+		return exitError{exitDamaged, fmt.Errorf("damaged or missing: %s, of which no intact copy was found",
+			countOf(left, "object"))}
 	}
 	return nil
 }

@@ -106,9 +106,10 @@ func (cmd *backupRestoreCmd) Run(c console) error {
 		"problems": texted(out.Problems), "audit_problems": texted(audited),
 	}
 	return c.answer(report, func() {
-		c.printf("restored backup %s: %d datasets, %d objects, up to commit %d\n", m.ID, len(m.Datasets), m.Objects, m.Cut)
-		c.printf("every object was compared with its checksum, and the digests of %d datasets with those at the time\n",
-			out.Compared)
+		c.printf("restored backup %s: %s, %s, up to commit %d\n", m.ID, countOf(len(m.Datasets), "dataset"),
+			countOf(m.Objects, "object"), m.Cut)
+		c.printf("every object was compared with its checksum, and the digests of %s with those at the time\n",
+			countOf(out.Compared, "dataset"))
 		for _, p := range out.Problems {
 			c.println(p)
 		}
@@ -167,7 +168,7 @@ func (cmd *backupRestoreCmd) sendArchive(c console, archive *os.File) error {
 		return err
 	}
 	return c.answer(made, func() {
-		c.printf("dataset %s (%s): %s records. Its earlier history stays in the backup\n", made.Name, made.ID,
-			comma(made.Records))
+		c.printf("dataset %s (%s): %s. Its earlier history stays in the backup\n", made.Name, made.ID,
+			countOf(made.Records, "record"))
 	})
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 )
@@ -69,10 +68,10 @@ func (a *retentionAnswer) String() string {
 	}
 	keeps := []string{"the head"}
 	if a.Commits != nil {
-		keeps = append(keeps, fmt.Sprintf("the last %d commits", *a.Commits))
+		keeps = append(keeps, "the last "+countOf(*a.Commits, "commit"))
 	}
 	if a.Days != nil {
-		keeps = append(keeps, fmt.Sprintf("those of the last %d days", *a.Days))
+		keeps = append(keeps, "those of the last "+countOf(*a.Days, "day"))
 	}
 	for i, kept := range []bool{a.Versions, a.Savepoints, a.Tags} {
 		if kept {

@@ -19,7 +19,7 @@ type savepointCmd struct {
 type savepointCreateCmd struct {
 	datasetFlags
 	formatFlag
-	Description string `help:"What the savepoint is for."`
+	Description string `short:"m" aliases:"message" help:"What the savepoint is for."`
 	List        bool   `help:"List the savepoints, newest first, instead of creating one." hidden:""`
 }
 
@@ -33,7 +33,7 @@ type savepointListCmd struct {
 type savepointEditCmd struct {
 	datasetFlags
 	Savepoint   string `arg:"" help:"Name, such as master__000003, or id."`
-	Description string `help:"What the savepoint is for." required:""`
+	Description string `short:"m" aliases:"message" help:"What the savepoint is for." required:""`
 }
 
 // savepointAnswer is a savepoint as the command line shows it.
@@ -68,7 +68,11 @@ func (cmd *savepointCreateCmd) Run(c console) error {
 	}
 	return c.answer(p, func() {
 		if res.Request.Method == http.MethodGet { // redirected to the last savepoint
-			c.printf("Nothing has changed since savepoint %s, commit %d: %s\n", p.Version, p.CommitID, p.Description)
+			said := ""
+			if p.Description != "" {
+				said = ": " + p.Description
+			}
+			c.printf("Nothing has changed since savepoint %s, commit %d%s\n", p.Version, p.CommitID, said)
 			return
 		}
 		c.printf("savepoint %s: commit %d\n", p.Version, p.CommitID)

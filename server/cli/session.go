@@ -10,7 +10,7 @@ import (
 
 // sessionCmd lists and ends sessions.
 type sessionCmd struct {
-	List   sessionListCmd   `cmd:"" help:"List your sessions; as an admin, all."`
+	List   sessionListCmd   `cmd:"" default:"withargs" help:"List your sessions; as an admin, all (the default)."`
 	Revoke sessionRevokeCmd `cmd:"" help:"End a session, or all of a user, at once."`
 }
 
@@ -89,5 +89,5 @@ func (cmd *sessionRevokeCmd) Run(c console) error {
 	if err := cmd.call(http.MethodDelete, sessionsPath, url.Values{"user": {cmd.User}}, nil, &done); err != nil {
 		return err
 	}
-	return c.answer(done, func() { c.printf("%d sessions of %s have ended\n", done.Ended, cmd.User) })
+	return c.answer(done, func() { c.printf("ended %s of %s\n", countOf(done.Ended, "session"), cmd.User) })
 }

@@ -32,7 +32,7 @@ func (cmd *showCmd) Run(c console) error {
 	return c.answer(k, func() {
 		c.printf("%s  %s\n", c.styled(terminal.Yellow, fmt.Sprint("commit ", k.ID)), k.mode())
 		c.printf("%-8s %s\n%-8s %s\n%-8s %s\n", "user", k.User, "time", terminal.Moment(k.CreatedAt), "hash", k.Hash)
-		c.printf("%-8s %s, %s records\n", "changes", colorChanges(c, k.commitAnswer), comma(k.Total))
+		c.printf("%-8s %s, %s\n", "changes", colorChanges(c, k.commitAnswer), countOf(k.Total, "record"))
 		if k.Merge != nil {
 			c.printf("%-8s came with commit %d\n", "merge", *k.Merge)
 		}

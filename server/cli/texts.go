@@ -14,6 +14,7 @@ var texts = kong.Vars{
 	"server":  "The server: its URL, or host:port. By default that of rowback login, else http://127.0.0.1:8000.",
 	"api_key": "The token to send. By default that of rowback login for this server.",
 
+	"comment_list": "List the comments on a comparison, or the comparisons that have some (the default).",
 	"dataset_sort": "name, records, changed or bytes; -name and so on turn it round. By default that of creation.",
 	"actions_sort": "datetime, -datetime, user or -user.",
 	"backup_dir": "Directory for the backup, of a store that no server has open. Without one, the server makes the " +

@@ -17,7 +17,7 @@ import (
 // tokenCmd makes, lists and revokes tokens.
 type tokenCmd struct {
 	Create tokenCreateCmd `cmd:"" help:"Make a token, which is shown once."`
-	List   tokenListCmd   `cmd:"" help:"List your tokens; as an admin, all."`
+	List   tokenListCmd   `cmd:"" default:"withargs" help:"List your tokens; as an admin, all (the default)."`
 	Revoke tokenRevokeCmd `cmd:"" help:"Revoke a token, at once."`
 }
 
@@ -46,7 +46,7 @@ func (t tokenAnswer) bound() string {
 type tokenCreateCmd struct {
 	remote
 	User        string   `help:"Whose it is; by default yours. Others' are for admins." placeholder:"NAME"`
-	Description string   `help:"What it is for."`
+	Description string   `short:"m" aliases:"message" help:"What it is for."`
 	Role        string   `help:"${token_role}"`
 	Project     []string `help:"${token_project}" placeholder:"NAME"`
 	Expires     duration `help:"How long it is valid, such as 90d or 12h; by default for ever." placeholder:"TIME"`

@@ -12,7 +12,7 @@ import (
 
 // userCmd manages users.
 type userCmd struct {
-	List    userListCmd    `cmd:"" help:"List users with their roles."`
+	List    userListCmd    `cmd:"" default:"withargs" help:"List users with their roles (the default)."`
 	Create  userCreateCmd  `cmd:"" help:"Add a user."`
 	Grant   userGrantCmd   `cmd:"" help:"Give a user a role in a project, or take it away."`
 	Disable userDisableCmd `cmd:"" help:"Let a user in no more, at once."`
@@ -105,7 +105,7 @@ type userCreateCmd struct {
 	Name        string `arg:"" help:"The user's name."`
 	Role        string `help:"A role: reader, writer, maintainer or admin."`
 	Project     string `help:"Name or number of the project of that role; * for all." default:"*" placeholder:"NAME"`
-	Description string `help:"Who that is."`
+	Description string `short:"m" aliases:"message" help:"Who that is."`
 	SSO         bool   `name:"sso" help:"Whoever the identity provider calls by this name is this user."`
 }
 

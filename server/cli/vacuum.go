@@ -46,7 +46,7 @@ func (cmd *vacuumCmd) Run(c console) error {
 	return c.answer(answer, func() {
 		c.println(answer)
 		for _, h := range answer.HeldBy {
-			c.printf("  %s holds the states of %d commits\n", h.Name, h.Commits)
+			c.printf("  %s holds the states of %s\n", h.Name, countOf(h.Commits, "commit"))
 		}
 	})
 }
@@ -56,13 +56,14 @@ func (a vacuumAnswer) String() string {
 	if a.Commits == 0 && len(a.Datasets) == 0 {
 		return "nothing to vacuum"
 	}
-	text := fmt.Sprintf("the states of %d commits, %d rows, %d files (%s)",
-		a.Commits, a.Rows, a.Files+a.Written, humanize.Bytes(uint64(a.Bytes)))
+	text := fmt.Sprintf("the states of %s, %s, %s (%s)", countOf(a.Commits, "commit"),
+		countOf(a.Rows, "row"), countOf(a.Files+a.Written, "file"), humanize.Bytes(uint64(a.Bytes)))
 	if len(a.Datasets) > 0 {
-		text += fmt.Sprintf("; %d deleted datasets", len(a.Datasets))
+		text += "; " + countOf(len(a.Datasets), "deleted dataset")
 	}
 	if a.Left.Files > 0 {
-		text += fmt.Sprintf("; %d rows stay in %d files of which little would go", a.Left.Rows, a.Left.Files)
+		text += fmt.Sprintf("; kept: %s in %s of which little would go", countOf(a.Left.Rows, "row"),
+			countOf(a.Left.Files, "file"))
 	}
 	return text
 }

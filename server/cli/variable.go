@@ -11,7 +11,7 @@ import (
 
 // variableCmd manages the columns of a dataset.
 type variableCmd struct {
-	List   variableListCmd   `cmd:"" help:"List columns at a ref."`
+	List   variableListCmd   `cmd:"" default:"withargs" help:"List columns at a ref (the default)."`
 	Show   variableShowCmd   `cmd:"" help:"Show one column."`
 	Create variableCreateCmd `cmd:"" help:"Add a column, as a commit."`
 	Edit   variableEditCmd   `cmd:"" help:"Rename, describe or retype a column, as a commit."`

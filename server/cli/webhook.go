@@ -1,16 +1,19 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
-// webhookCmd makes, lists, tests and deletes webhooks.
+// webhookCmd makes, lists, changes, tests and deletes webhooks.
 type webhookCmd struct {
 	Create createWebhookCmd `cmd:"" help:"Send messages about what happens to a URL."`
-	List   listWebhooksCmd  `cmd:"" help:"List webhooks."`
+	List   listWebhooksCmd  `cmd:"" default:"withargs" help:"List webhooks (the default)."`
+	Edit   editWebhookCmd   `cmd:"" help:"Change where messages go, about what, or whether."`
 	Delete deleteWebhookCmd `cmd:"" help:"Remove a webhook and its messages."`
 	Test   testWebhookCmd   `cmd:"" help:"Send a test message at once; exit code 1 if it was not delivered."`
 }
@@ -38,7 +41,7 @@ type createWebhookCmd struct {
 	Kind        []string    `help:"Only of this type, such as commit.created; may be repeated." placeholder:"TYPE"`
 	Dataset     string      `help:"Only of this dataset: its name or id." placeholder:"NAME"`
 	ProjectID   *projectRef `help:"${hook_project}" aliases:"project" placeholder:"NAME"`
-	Description string      `help:"What it is for."`
+	Description string      `short:"m" aliases:"message" help:"What it is for."`
 }
 
 // Run makes the webhook.
@@ -113,6 +116,42 @@ type oneWebhook struct {
 // path returns the URL path of a resource of the webhook.
 func (w oneWebhook) path(more string) string {
 	return webhooksPath + "/" + url.PathEscape(w.Webhook) + more
+}
+
+// editWebhookCmd changes a webhook. What is not named stays.
+type editWebhookCmd struct {
+	oneWebhook
+	URL         *string  `help:"Where the messages are posted." placeholder:"URL"`
+	Kind        []string `help:"Only of this type; may be repeated; all for any." placeholder:"TYPE"`
+	Enabled     *bool    `help:"Whether messages are sent." negatable:""`
+	Description *string  `short:"m" aliases:"message" help:"What it is for."`
+}
+
+// Run changes the webhook.
+func (cmd *editWebhookCmd) Run(c console) error {
+	body := map[string]any{}
+	for name, value := range map[string]*string{"url": cmd.URL, "description": cmd.Description} {
+		if value != nil {
+			body[name] = *value
+		}
+	}
+	if cmd.Enabled != nil {
+		body["enabled"] = *cmd.Enabled
+	}
+	switch {
+	case slices.Equal(cmd.Kind, []string{"all"}):
+		body["kinds"] = []string{}
+	case len(cmd.Kind) > 0:
+		body["kinds"] = cmd.Kind
+	}
+	if len(body) == 0 {
+		return exitError{exitUsage, errors.New("what is to change? See rowback webhook edit --help")}
+	}
+	var now webhookAnswer
+	if err := cmd.call(http.MethodPatch, cmd.path(""), nil, body, &now); err != nil {
+		return err
+	}
+	return c.answer(now, func() { c.printf("webhook %s is %s: %s to %s\n", now.ID, now.state(), now.types(), now.URL) })
 }
 
 // deleteWebhookCmd removes a webhook.

@@ -29,6 +29,14 @@ whk_1    7        all      commit.created  enabled   https://example.com/x
 whk_1    7        all      commit.created  disabled  https://example.com/x
 whk_1    7        all      all             failing   https://example.com/x
 `, ""},
+		{"webhook edit whk_1 --no-enabled -m off", "PATCH /api/v1/webhooks/whk_1", "200 " + off,
+			`PATCH /api/v1/webhooks/whk_1 {"description":"off","enabled":false}`,
+			"webhook whk_1 is disabled: commit.created to https://example.com/x\n", ""},
+		{"webhook edit whk_1 --kind all --url https://example.com/y", "PATCH /api/v1/webhooks/whk_1", "200 " + failing,
+			`PATCH /api/v1/webhooks/whk_1 {"kinds":[],"url":"https://example.com/y"}`,
+			"webhook whk_1 is failing: all to https://example.com/x\n", ""},
+		{"webhook edit whk_1", "PATCH /api/v1/webhooks/whk_1", "200 " + off, "", "",
+			"rowback: what is to change? See rowback webhook edit --help\n"},
 		{"webhook delete whk/1", "DELETE /api/v1/webhooks/whk%2F1", "204 ", "DELETE /api/v1/webhooks/whk%2F1",
 			"webhook whk/1 is removed\n", ""},
 		{"webhook test whk_1", "POST /api/v1/webhooks/whk_1/test", `200 {"delivered":true,"status":204,"seconds":0.1}`,
