@@ -7,6 +7,8 @@ import (
 
 	"github.com/swaggest/openapi-go"
 	"github.com/swaggest/openapi-go/openapi31"
+
+	"github.com/rowback/rowback/server/access"
 )
 
 // anySuccess stands for 2XX in the document. Dry runs are described by it, although their status is 200: generators
@@ -62,10 +64,14 @@ func describe(r *openapi31.Reflector, rt route) error {
 	for _, status := range rt.allProblems() {
 		op.AddRespStructure(new(Problem), openapi.WithHTTPStatus(status), openapi.WithContentType("application/problem+json"))
 	}
+	made := op.(openapi31.OperationExposer).Operation()
+	if rt.role >= access.Reader {
+		made.WithMapOfAnythingItem("x-role", rt.role.String())
+	}
 	if err := r.AddOperation(op); err != nil {
 		return err
 	}
-	pathFirst(op.(openapi31.OperationExposer).Operation().Parameters)
+	pathFirst(made.Parameters)
 	return nil
 }
 

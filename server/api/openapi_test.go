@@ -16,6 +16,7 @@ import (
 // operation is a call as the document describes it.
 type operation struct {
 	ID         string `json:"operationId"`
+	Role       string `json:"x-role"`
 	Parameters []struct {
 		Name, In string
 		Required bool
@@ -57,6 +58,9 @@ func TestTheDocumentHasWhatTheTableSays(t *testing.T) {
 		if !ok || op.ID != r.id {
 			t.Errorf("%s %s is described as %q", r.method, r.path, op.ID)
 			continue
+		}
+		if r.role >= access.Reader && op.Role != r.role.String() {
+			t.Errorf("%s is described as one for the role %q", r.id, op.Role)
 		}
 		for _, found := range parameter.FindAllStringSubmatch(r.path, -1) {
 			if !op.has("path", found[1], true) {
