@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -181,7 +183,16 @@ func TestWebhooksAreMadeAndRefused(t *testing.T) {
 	b.see("hooks.example.com")
 	b.click("button", "Deliveries")
 	b.see("Nothing was sent yet")
-	b.press(kb.Escape)
+	b.escape()
+	b.click("button", "Edit")
+	b.fill("Description", "for the <b>wiki</b>")
+	b.click("checkbox", "merge.created")
+	b.click("button", "Save")
+	b.see("The webhook was changed")
+	b.see("commit.created, merge.created")
+	b.see("for the <b>wiki</b>")
+	b.click("button", "Disable")
+	b.see("disabled")
 	b.click("button", "Remove")
 	b.click("button", "Remove")
 	b.see("No webhooks")
@@ -196,4 +207,40 @@ func TestWebhooksAreMadeAndRefused(t *testing.T) {
 		b.narrowEnough()
 		b.size(1280, 900)
 	}
+}
+
+// A line that is missing in the audit log is reported, and acknowledged with a note: then the log is passed again.
+func TestALossOfTheAuditLogIsAcknowledgedOnItsPage(t *testing.T) {
+	data := t.TempDir()
+	s := starting(t, func() (*server, error) { return startWith("--data", data) })
+	for range 3 {
+		s.create(t, "", "")
+	}
+	s.stop()
+	files, err := filepath.Glob(filepath.Join(data, "audit", "*.ndjson"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	text, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(string(text), "\n")
+	if err := os.WriteFile(files[0], []byte(strings.Join(append(lines[:2:2], lines[3:]...), "")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = starting(t, func() (*server, error) { return startWith("--data", data) })
+	b := visit(t, s, "/admin/audit")
+	b.click("button", "Check the log")
+	b.see("1 problem in the log")
+	b.accessible()
+	b.click("button", "Acknowledge…")
+	b.fill("What happened", "a <b>broken</b> disk")
+	b.accessible()
+	b.click("button", "Acknowledge")
+	b.see("none missing or changed besides what was acknowledged")
+	b.see("1 problem acknowledged by anonymous")
+	b.see("a <b>broken</b> disk")
+	b.gone("in the log:")
+	s.stop()
 }
