@@ -33,6 +33,7 @@
 //	group         small commits of one dataset that become durable together
 //	gate          a named check that a dataset's commits, merges or versions must pass (package gating); what values may be
 //	              stored at all is up to package gate
+//	graft         a dataset of a backup that is brought in with its history, under new ids
 //	removal       rows that a family lost for ever: of records that were erased, or that no kept state sees
 //	cut           the moment whose state a backup of the store has
 //	target        a directory of such backups
@@ -52,7 +53,8 @@
 //	Requests      what requests were told, and jobs                                        receipt.go, job.go
 //	Backups       archives                                                                 backup.go
 //	StoreBackups  backups of the whole store: store_backup.go when, store_backup_cut.go of what moment,
-//	              store_backup_copy.go how; store_restore.go back, repair.go single files back
+//	              store_backup_copy.go how; store_restore.go back, graft.go one dataset back,
+//	              repair.go single files back
 //	Digests       digests of states, by their records' values                              digest.go, digest_sum.go
 //	Readers       the processes that read uploads                                          readers.go, upload.go
 //	Scrubs        readings of every stored file                                            scrub.go

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/rowback/rowback/storage/backup"
@@ -281,30 +280,7 @@ type Extraction struct {
 // Extract writes an archive of one state of a dataset in a backup, from which a dataset can be made in any store. The
 // history does not go with it: the ids of commits and rows, which rows are tagged with, are those of the store.
 func Extract(ctx context.Context, x Extraction, o Options, to io.Writer) (err error) {
-	t, m, err := backup.Locate(x.Backup)
-	if err != nil {
-		return fmt.Errorf("the backup can't be used: %w", err)
-	}
-	defer func() { err = errors.Join(err, t.Close()) }()
-	i := slices.IndexFunc(m.Datasets, func(d backup.Dataset) bool {
-		return d.DeletedAt.IsZero() && (d.ID == x.Dataset || d.Project == x.Project && d.Name == x.Dataset)
-	})
-	if i < 0 {
-		return fmt.Errorf("backup %s has no dataset %s in project %d", m.ID, x.Dataset, x.Project)
-	}
-	wanted := m.Datasets[i]
-	family := map[string]bool{}
-	for _, d := range m.Datasets {
-		family[d.ID] = d.Family == wanted.Family
-	}
-	err = layOut(ctx, t, m, x.Scratch, func(key string) bool {
-		dataset, _, _ := strings.Cut(key, "/")
-		return family[dataset]
-	}, o.Hook)
-	if err != nil {
-		return err
-	}
-	s, err := Open(ctx, x.Scratch, o)
+	s, wanted, err := openFamily(ctx, x, o)
 	if err != nil {
 		return err
 	}

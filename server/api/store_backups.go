@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/rowback/rowback/server/calls"
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/backup"
+	"github.com/rowback/rowback/storage/snapshot"
 )
 
 // storeBackupView is a backup of the store, or of a dataset with its forks, in the server's own place for backups.
@@ -142,6 +144,33 @@ func (a *API) getStoreBackup(c *fiber.Ctx) error {
 	return ok(c, viewStoreBackup(m))
 }
 
+// graftIn is the request to bring a dataset back from a backup of the store with its history.
+type graftIn struct {
+	Backup string `path:"backup" required:"true" json:"-" description:"${backup.id}"`
+	headerIn
+	Dataset   string `json:"dataset" required:"true" description:"Its id or name in the backup."`
+	ProjectID int64  `json:"project_id" default:"1" description:"The project that it was in."`
+	Name      string `json:"name" description:"Of the new dataset; empty: the one that it had."`
+	Into      int64  `json:"into_project_id" description:"Project of the new dataset; 0: the one that it was in."`
+}
+
+// graftFromBackup makes a dataset with all the history of one in a backup that the server has made.
+func (a *API) graftFromBackup(c *fiber.Ctx) error {
+	var in graftIn
+	if err := a.bind(c, &in); err != nil {
+		return err
+	}
+	g := storage.Graft{Project: cmp.Or(in.ProjectID, 1), Dataset: in.Dataset, Name: in.Name, Into: in.Into}
+	return run(a, write[snapshot.State]{
+		c: c, header: in.header(), about: "Restoring the dataset with its history",
+		tell: tellDataset(http.StatusCreated),
+		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
+			made, err := a.store.GraftOwn(ctx, in.Backup, g, r)
+			return made.State, err
+		},
+	})
+}
+
 // storeBackupRoutes are the routes about backups of the store.
 func (a *API) storeBackupRoutes() []route {
 	const backups = "/api/v1/store/backups"
@@ -162,6 +191,12 @@ func (a *API) storeBackupRoutes() []route {
 			summary: "One backup, with its datasets",
 			in:      oneStoreBackupIn{}, status: 200, out: storeBackupView{}, problems: []int{404, 409, 422},
 			handler: a.getStoreBackup,
+		},
+		{
+			method: "POST", path: backups + "/{backup}/datasets", id: "restoreDatasetWithHistory", tag: "server",
+			role:    access.Admin,
+			summary: "Make a dataset with all the history that one in a backup has",
+			in:      graftIn{}, status: 201, also: 202, out: datasetView{}, problems: writes, handler: a.graftFromBackup,
 		},
 		{
 			method: "POST", path: "/api/v1/store/repairs", id: "repairStore", tag: "server", role: access.Admin,

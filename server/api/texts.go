@@ -19,6 +19,7 @@ var texts = map[string]string{
 	"backup.dataset": "Id, or name in the project, of a dataset whose whole history is backed up, with its forks and what " +
 		"they were forked from, as they share files. Without it, the whole store.",
 	"backup.datasets":  "Its datasets, deleted ones included.",
+	"backup.id":        "Its id, or latest: the newest complete one.",
 	"backup.family_id": "Of the dataset that was backed up with its forks; null: the whole store.",
 	"backup.full": "Everything is read and written again, as if there were no earlier backups. Otherwise only what they " +
 		"do not have.",

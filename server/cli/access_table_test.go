@@ -173,10 +173,11 @@ var accessTable = map[string]entry{
 	"GET /api/v1/webhooks/:webhook/deliveries":                      {need: access.Maintainer},
 	"POST /api/v1/webhooks/:webhook/deliveries/:delivery/redeliver": {need: access.Maintainer},
 
-	"POST /api/v1/store/backups":        {need: access.Admin, body: `{}`},
-	"GET /api/v1/store/backups":         {need: access.Admin},
-	"GET /api/v1/store/backups/:backup": {need: access.Admin},
-	"POST /api/v1/store/repairs":        {need: access.Admin, query: dry},
+	"POST /api/v1/store/backups":                  {need: access.Admin, body: `{}`},
+	"GET /api/v1/store/backups":                   {need: access.Admin},
+	"GET /api/v1/store/backups/:backup":           {need: access.Admin},
+	"POST /api/v1/store/backups/:backup/datasets": {need: access.Admin, body: `{"dataset": "none"}`},
+	"POST /api/v1/store/repairs":                  {need: access.Admin, query: dry},
 
 	"GET /api":                     {need: access.Known},
 	"POST /api/login":              {need: access.Public, body: `{"email":"x","password":"wrong"}`},

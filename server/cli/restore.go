@@ -46,6 +46,7 @@ func (cmd *restoreCmd) Run(c console) error {
 		}
 		return (&backupRestoreCmd{
 			cmd.remote, kong.ExpandPath(cmd.Ref), dir, cmd.Damaged, cmd.Dataset, cmd.As, cmd.Into, cmd.State,
+			false, "",
 		}).Run(c)
 	}
 	if cmd.Dataset == "" {
@@ -79,6 +80,8 @@ type backupRestoreCmd struct {
 	As      string     `help:"The name of the new dataset." placeholder:"NAME"`
 	Into    projectRef `help:"The project of the new dataset; by default the one that it was in." placeholder:"PROJECT"`
 	Ref     string     `help:"Which state of the dataset: ${refs}." default:"head"`
+	History bool       `help:"${restore_history}"`
+	Data    string     `help:"${restore_data}" type:"path" placeholder:"DIR"`
 }
 
 // Run restores.
@@ -86,6 +89,16 @@ func (cmd *backupRestoreCmd) Run(c console) error {
 	switch {
 	case cmd.Dataset != "" && cmd.Dir != "":
 		return errors.New("a dataset is restored into a server, and not into a directory: leave one of them out")
+	case cmd.Data != "" && !cmd.History:
+		return exitError{exitUsage, errors.New("--data is for a dataset with its --history. " +
+			"To restore a whole store, name the directory after the backup")}
+	case cmd.History && cmd.Dataset == "":
+		return exitError{exitUsage, errors.New("--history of which dataset? Name it with --dataset. " +
+			"A whole store is always restored with its history")}
+	case cmd.History && cmd.Ref != "head":
+		return exitError{exitUsage, errors.New("--history brings all states, and --ref one of them: leave one of them out")}
+	case cmd.History:
+		return cmd.history(c)
 	case cmd.Dataset != "":
 		return cmd.dataset(c)
 	case cmd.Dir == "":
@@ -119,12 +132,21 @@ func (cmd *backupRestoreCmd) Run(c console) error {
 	})
 }
 
+// wanted is the dataset in the backup, by project and name.
+func (cmd *backupRestoreCmd) wanted() (project int64, name string, err error) {
+	of, name, ok := strings.Cut(cmd.Dataset, "/")
+	project, err = strconv.ParseInt(of, 10, 64)
+	if !ok || err != nil || name == "" {
+		return 0, "", fmt.Errorf("--dataset %s: write it as project/name, such as 1/employees", cmd.Dataset)
+	}
+	return project, name, nil
+}
+
 // dataset makes a dataset in a server from one state of a dataset in the backup.
 func (cmd *backupRestoreCmd) dataset(c console) error {
-	project, name, ok := strings.Cut(cmd.Dataset, "/")
-	id, err := strconv.ParseInt(project, 10, 64)
-	if !ok || err != nil || name == "" {
-		return fmt.Errorf("--dataset %s: write it as project/name, such as 1/employees", cmd.Dataset)
+	id, name, err := cmd.wanted()
+	if err != nil {
+		return err
 	}
 	scratch, err := os.MkdirTemp("", "rowback-restore-")
 	if err != nil {

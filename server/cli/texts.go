@@ -59,6 +59,9 @@ var texts = kong.Vars{
 		"none. By default 256MB, or a twentieth of a small disk.",
 	"restore_backup": "A directory of backups, whose newest is taken, or the manifest of one: " +
 		"DIR/backups/20260131T100000.000000Z.json.",
+	"restore_history": "With all of its history, versions, savepoints and tags, under new ids. The server takes it from " +
+		"its own backups (--backup-to); with --data, any backup is taken.",
+	"restore_data": "Restore the dataset into the store in this directory, which no server has open.",
 	"restore_dataset": "Restore the state of this dataset into the server as a new dataset, in place of a whole store into " +
 		"a directory.",
 	"rollback_policy": "stack: blocked by later overwrites and upserts; records: blocked only by commits that " +

@@ -234,6 +234,18 @@ func (t *Target) Fetch(o Object, w io.Writer) error {
 	return err
 }
 
+// ManifestPath is where the manifest of a backup is, in the target at dir.
+func ManifestPath(dir, id string) string { return filepath.Join(dir, backupsDir, id+manifestEnd) }
+
+// IDOf returns the id of the backup that a path or a name stands for; empty: it does not look like one.
+func IDOf(name string) string {
+	id := strings.TrimSuffix(filepath.Base(name), manifestEnd)
+	if !isID.MatchString(id) {
+		return ""
+	}
+	return id
+}
+
 // Locate opens the target of a backup that is named by its manifest, or by the target alone: then it is the newest
 // complete one of the whole store, or else of a part of it.
 func Locate(name string) (t *Target, m Manifest, err error) {
