@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,17 +22,22 @@ type NewComment struct {
 
 // entry checks a comment on what a dataset has, and returns it as an entry of a discussion.
 func (n NewComment) entry(tx catalog.Tx, about catalog.Dataset) (e catalog.DiscussionEntry, err error) {
-	if strings.TrimSpace(n.Text) == "" {
-		return e, fault.Errorf(fault.Invalid, "invalid_field", "text: is empty. Write what you want to say.").
-			With("field", "text")
-	}
-	if err := checkText("text", n.Text); err != nil {
+	if err := checkSaid(n.Text); err != nil {
 		return e, err
 	}
 	if err := checkEntryKey(tx, about, n.Key); err != nil {
 		return e, err
 	}
 	return catalog.DiscussionEntry{Kind: catalog.EntryComment, Text: n.Text, Key: n.Key}, nil
+}
+
+// checkSaid refuses the text of a comment that says nothing, or too much.
+func checkSaid(text string) error {
+	if strings.TrimSpace(text) == "" {
+		return fault.Errorf(fault.Invalid, "invalid_field", "text: is empty. Write what you want to say.").
+			With("field", "text")
+	}
+	return checkText("text", text)
 }
 
 // added returns a discussion with another entry, or refuses it where the discussion is full; what names the discussion,
@@ -43,16 +49,44 @@ func added(
 	if len(to) >= mostDiscussion {
 		return to, e, full.Sayf("The discussion of %s has %d entries, which is the most. %s", what, mostDiscussion, remedy)
 	}
-	bytes := said(e)
-	for _, before := range to {
-		bytes += said(before)
-	}
-	if bytes > mostSaid {
+	if bytes := saidIn(to) + said(e); bytes > mostSaid {
 		return to, e, full.Sayf("The discussion of %s may have %d bytes of text, and would have %d with this. %s",
 			what, mostSaid, bytes, remedy)
 	}
 	e.ID, e.User, e.CreatedAt = int64(len(to))+1, user, at
 	return append(to, e), e, nil
+}
+
+// corrected changes what a comment says; nil: it says nothing any more. Its place and its number stay.
+func corrected(
+	in []catalog.DiscussionEntry, id int64, text *string, at time.Time,
+) (e catalog.DiscussionEntry, err error) {
+	i := slices.IndexFunc(in, func(e catalog.DiscussionEntry) bool { return e.ID == id })
+	if i < 0 || in[i].Kind != catalog.EntryComment || !in[i].DeletedAt.IsZero() {
+		return e, fault.Errorf(fault.NotFound, "comment_not_found",
+			"There is no comment %d here. It may have been deleted.", id)
+	}
+	if text == nil {
+		in[i].Text, in[i].Key, in[i].EditedAt, in[i].DeletedAt = "", nil, time.Time{}, at
+		return in[i], nil
+	}
+	if err := checkSaid(*text); err != nil {
+		return e, err
+	}
+	if bytes := saidIn(in) - len(in[i].Text) + len(*text); bytes > mostSaid {
+		return e, fault.Errorf(fault.Conflict, "discussion_full",
+			"The discussion may have %d bytes of text, and would have %d with this. Shorten it.", mostSaid, bytes)
+	}
+	in[i].Text, in[i].EditedAt = *text, at
+	return in[i], nil
+}
+
+// saidIn is how many bytes people wrote in a discussion.
+func saidIn(entries []catalog.DiscussionEntry) (n int) {
+	for _, e := range entries {
+		n += said(e)
+	}
+	return n
 }
 
 // said is how many bytes people wrote in an entry.
@@ -134,6 +168,34 @@ func (h *History) Discussions(ctx context.Context, dataset string) (out []Discus
 // the datasets have; 0 is the state before the first.
 func (s *Store) Discuss(
 	ctx context.Context, of catalog.Compared, n NewComment, r Request,
+) (catalog.DiscussionEntry, error) {
+	return s.changeDiscussion(ctx, of, r, func(
+		tx catalog.Tx, about catalog.Dataset, d *catalog.Discussion,
+	) (e catalog.DiscussionEntry, err error) {
+		if e, err = n.entry(tx, about); err != nil {
+			return e, err
+		}
+		d.Entries, e, err = added(
+			d.Entries, e, d.UpdatedAt, r.User, "this comparison", "Continue elsewhere: propose a merge.")
+		return e, err
+	})
+}
+
+// CorrectRemark changes what a comment on a comparison says; nil: it is deleted.
+func (s *Store) CorrectRemark(
+	ctx context.Context, of catalog.Compared, id int64, text *string, r Request,
+) (catalog.DiscussionEntry, error) {
+	return s.changeDiscussion(ctx, of, r, func(
+		_ catalog.Tx, _ catalog.Dataset, d *catalog.Discussion,
+	) (catalog.DiscussionEntry, error) {
+		return corrected(d.Entries, id, text, d.UpdatedAt)
+	})
+}
+
+// changeDiscussion changes the discussion of a comparison under its lock, and records what the request is answered with.
+func (s *Store) changeDiscussion(
+	ctx context.Context, of catalog.Compared, r Request,
+	change func(tx catalog.Tx, about catalog.Dataset, d *catalog.Discussion) (catalog.DiscussionEntry, error),
 ) (e catalog.DiscussionEntry, err error) {
 	of = discussed(of)
 	unlock, err := s.catalog.Lock(ctx, fmt.Sprintf("discussion\x00%s\x00%s", of.DatasetID, discussionLabelName(of)))
@@ -156,18 +218,13 @@ func (s *Store) Discuss(
 		if ifFound(err) != nil {
 			return err
 		}
-		now := s.now()
+		d.UpdatedAt = s.now()
 		if d.Revision == 0 {
-			d.Compared, d.CreatedAt = of, now
+			d.Compared, d.CreatedAt = of, d.UpdatedAt
 		}
-		if e, err = n.entry(tx, about); err != nil {
+		if e, err = change(tx, about, &d); err != nil {
 			return err
 		}
-		d.Entries, e, err = added(d.Entries, e, now, r.User, "this comparison", "Continue elsewhere: propose a merge.")
-		if err != nil {
-			return err
-		}
-		d.UpdatedAt = now
 		a, err := answer(s.Requests, tx, r, e)
 		if err != nil {
 			return err

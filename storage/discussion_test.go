@@ -50,12 +50,28 @@ func TestAComparisonIsDiscussedAndThatIsKept(t *testing.T) {
 		}
 		return all
 	}
-	want := "ada: Is this one right? {\"id\":1}\nbob: Yes. null"
+	third, err := p.Discuss(ctx, of, said, by("bob"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	better := "Yes, it is."
+	if e, err := p.CorrectRemark(ctx, of, 2, &better, by("bob")); err != nil || e.Text != better || e.EditedAt.IsZero() {
+		t.Errorf("%+v %v", e, err)
+	}
+	if e, err := p.CorrectRemark(ctx, of, third.ID, nil, by("bob")); err != nil || e.Text != "" || e.Key != nil {
+		t.Errorf("%+v %v", e, err)
+	}
+	_, err = p.CorrectRemark(ctx, of, third.ID, &better, by("bob"))
+	p.refused(err, "comment_not_found")
+	empty := " "
+	_, err = p.CorrectRemark(ctx, of, 1, &empty, by("ada"))
+	p.refused(err, "invalid_field")
+	want := "ada: Is this one right? {\"id\":1}\nbob: Yes, it is. null\nbob:  null"
 	if got := strings.Join(texts(of), "\n"); got != want {
 		t.Errorf("%s", got)
 	}
 	list, err := p.Discussions(ctx, p.d)
-	if err != nil || len(list) != 2 || list[0].To == nil || list[1].To != nil || list[1].Comments != 2 {
+	if err != nil || len(list) != 2 || list[1].To == nil || list[0].To != nil || list[0].Comments != 2 {
 		t.Errorf("%+v %v", list, err)
 	}
 	p.Sound()

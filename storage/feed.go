@@ -65,6 +65,21 @@ func (h *History) ProposalStates(ctx context.Context, dataset string) (list []ca
 	return list, err
 }
 
+// AllDiscussions lists the discussions of a dataset's comparisons, deleted or not, without what was said.
+func (h *History) AllDiscussions(ctx context.Context, dataset string) (list []catalog.Discussion, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Discussions(dataset); return err })
+	return list, err
+}
+
+// AnyDiscussion returns the discussion of a comparison, whether its datasets were deleted or not.
+func (h *History) AnyDiscussion(ctx context.Context, of catalog.Compared) (d catalog.Discussion, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		d, err = tx.Discussion(of)
+		return orNotFound(err, "discussion_not_found", "No one has commented on these two states.")
+	})
+	return d, err
+}
+
 // AllProposals lists the proposals to a dataset, deleted or not, without what was said.
 func (h *History) AllProposals(ctx context.Context, dataset string) (list []catalog.Proposal, err error) {
 	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {

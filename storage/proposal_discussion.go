@@ -23,6 +23,17 @@ func (s *Store) Comment(
 	})
 }
 
+// CorrectComment changes what a comment on a proposal says; nil: it is deleted.
+func (s *Store) CorrectComment(
+	ctx context.Context, dataset string, number, id int64, text *string, r Request,
+) (catalog.DiscussionEntry, error) {
+	return changeProposal(ctx, s, dataset, number, r, func(
+		_ catalog.Tx, p *Proposed,
+	) (catalog.DiscussionEntry, error) {
+		return corrected(p.Discussion, id, text, p.UpdatedAt)
+	})
+}
+
 // NewApproval is someone's consent that a proposal be merged.
 type NewApproval struct {
 	Text       string

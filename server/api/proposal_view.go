@@ -55,6 +55,8 @@ type entryView struct {
 	Erased     bool                       `json:"erased" description:"The key was that of a record that was erased."`
 	SourceHead int64                      `json:"source_head,omitempty" description:"Of an approval."`
 	TargetHead int64                      `json:"target_head,omitempty" description:"Of an approval."`
+	EditedAt   *time.Time                 `json:"edited_at" description:"Of a comment that was changed."`
+	DeletedAt  *time.Time                 `json:"deleted_at" description:"Of a comment that was deleted: it has no text and no key."`
 }
 
 // proposalDetail is a proposal with its discussion.
@@ -93,7 +95,10 @@ func viewProposed(d *catalog.Dataset) *proposedDataset {
 
 // viewEntry returns an entry as clients see it.
 func viewEntry(e catalog.DiscussionEntry) entryView {
-	return entryView{e.ID, e.Kind, e.User, e.CreatedAt, e.Text, e.Key, e.IsErased, e.SourceHead, e.TargetHead}
+	return entryView{
+		e.ID, e.Kind, e.User, e.CreatedAt, e.Text, e.Key, e.IsErased, e.SourceHead, e.TargetHead, orNone(e.EditedAt),
+		orNone(e.DeletedAt),
+	}
 }
 
 // viewProposalDetail returns a proposal as a caller sees it.

@@ -44,7 +44,7 @@ const (
 func (a *API) routes() []route {
 	return slices.Concat(
 		a.datasetRoutes(), a.gateRoutes(), a.collaborationRoutes(), a.proposalRoutes(), a.discussionRoutes(),
-		a.accessRoutes(), a.webhookRoutes(), a.storeBackupRoutes(),
+		a.commentRoutes(), a.accessRoutes(), a.webhookRoutes(), a.storeBackupRoutes(),
 	)
 }
 

@@ -160,8 +160,8 @@ var texts = map[string]string{
 	"webhook.enabled": "true: it gets what happens from now on, and what was queued before it was disabled.",
 	"webhook.kinds": "The types of the messages that are sent: commit.created, rollback.created, merge.created, " +
 		"fork.created, version.created, proposal.opened, proposal.commented, proposal.approved, proposal.merged, " +
-		"proposal.closed, dataset.created, dataset.deleted, dataset.undeleted, monitor.finding, damage.found, disk.low, " +
-		"backup.failed. Without any, all.",
+		"proposal.closed, comparison.commented, dataset.created, dataset.deleted, dataset.undeleted, monitor.finding, " +
+		"damage.found, disk.low, backup.failed. Without any, all.",
 	"webhook.project_id": "Only what happens in this project. By default all projects, which needs the role admin.",
 	"webhook.user": "Who made it, or enabled it last. It is disabled once that user is removed or disabled, or loses the " +
 		"role that it takes.",

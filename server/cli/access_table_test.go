@@ -94,6 +94,10 @@ var accessTable = map[string]entry{
 	"GET " + native + "/compare":                      {need: access.Reader, query: "from=1.0.0"},
 	"GET " + native + "/compare/comments":             {need: access.Reader, query: "from=1.0.0"},
 	"POST " + native + "/compare/comments":            {need: access.Writer, query: "from=1.0.0&" + dry, body: `{"text":"t"}`},
+	"PATCH " + native + "/compare/comments/:comment": {
+		need: access.Writer, query: "from=1.0.0&" + dry, body: `{"text":"t"}`,
+	},
+	"DELETE " + native + "/compare/comments/:comment": {need: access.Writer, query: "from=1.0.0&" + dry},
 	"GET " + native + "/discussions":                  {need: access.Reader},
 	"GET " + native + "/diff":                         {need: access.Reader, query: "from=1.0.0"},
 	"GET " + native + "/history":                      {need: access.Reader, query: "key=1"},
@@ -116,12 +120,18 @@ var accessTable = map[string]entry{
 	"GET " + native + "/merges":     {need: access.Reader},
 	"GET " + native + "/merges/:id": {need: access.Reader},
 	// Those who may write in the project of the source or of the target take part: a reader who has no fork does not.
-	"POST " + native + "/proposals":                       {need: access.Writer, query: dry, body: `{"source":"{fork}","title":"t"}`},
-	"GET " + native + "/proposals":                        {need: access.Reader},
-	"GET " + native + "/proposals/:proposal":              {need: access.Reader},
-	"PATCH " + native + "/proposals/:proposal":            {need: access.Writer, query: dry, body: `{}`},
-	"GET " + native + "/proposals/:proposal/checks":       {need: access.Reader},
-	"POST " + native + "/proposals/:proposal/comments":    {need: access.Writer, query: dry, body: `{"text":"t"}`},
+	"POST " + native + "/proposals":                    {need: access.Writer, query: dry, body: `{"source":"{fork}","title":"t"}`},
+	"GET " + native + "/proposals":                     {need: access.Reader},
+	"GET " + native + "/proposals/:proposal":           {need: access.Reader},
+	"PATCH " + native + "/proposals/:proposal":         {need: access.Writer, query: dry, body: `{}`},
+	"GET " + native + "/proposals/:proposal/checks":    {need: access.Reader},
+	"POST " + native + "/proposals/:proposal/comments": {need: access.Writer, query: dry, body: `{"text":"t"}`},
+	"PATCH " + native + "/proposals/:proposal/comments/:comment": {
+		need: access.Writer, query: dry, body: `{"text":"t"}`,
+	},
+	"DELETE " + native + "/proposals/:proposal/comments/:comment": {
+		need: access.Writer, query: dry,
+	},
 	"POST " + native + "/proposals/:proposal/approvals":   {need: access.Maintainer, query: dry, body: `{}`},
 	"DELETE " + native + "/proposals/:proposal/approvals": {need: access.Maintainer, query: dry},
 	"POST " + native + "/proposals/:proposal/merge":       {need: access.Writer, query: dry, body: `{}`},
@@ -349,7 +359,8 @@ func (w *accessWorld) ask(
 ) facetest.Answer {
 	t.Helper()
 	fill := strings.NewReplacer(":dataset", w.ids[project], ":project", fmt.Sprint(project), ":id", "1", ":tag", "t",
-		":backup", "b", ":savepoint", "master__000001", ":proposal", "1", ":variable", w.ids[project]+"_1", ":user", "someone",
+		":backup", "b", ":savepoint", "master__000001", ":proposal", "1", ":comment", "9",
+		":variable", w.ids[project]+"_1", ":user", "someone",
 		":token", "tok_0", ":session", "0",
 		":action", "1", ":batch", "b", ":source", "s", ":name", "d", "{project}", fmt.Sprint(project), "{id}", w.ids[project],
 		"{fork}", w.forks[project])

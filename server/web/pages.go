@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"io/fs"
 	"mime"
 	"path"
@@ -66,6 +67,23 @@ func (f *Face) mountApp(app *fiber.App) {
 		app.Get(at, page)
 		app.Head(at, page)
 	}
+	app.Use(func(c *fiber.Ctx) error {
+		err := c.Next()
+		var missing *fiber.Error
+		if !errors.As(err, &missing) || missing.Code != fiber.StatusNotFound || !isReading(c) {
+			return err
+		}
+		c.Vary("Accept")
+		c.Status(fiber.StatusNotFound)
+		return send(c)
+	})
+}
+
+// isReading reports whether a request is that of a person who follows an address: what is not there is told by the
+// application, with ways back. Below /api, people want to see what programs would.
+func isReading(c *fiber.Ctx) bool {
+	isRead := c.Method() == fiber.MethodGet || c.Method() == fiber.MethodHead
+	return isRead && strings.Contains(c.Get("Accept"), "text/html") && !strings.HasPrefix(c.Path(), "/api/")
 }
 
 // Owns reports whether a route's path is one of a page or file that this package serves: anyone may read these, as they
@@ -104,7 +122,7 @@ func sender(content file) fiber.Handler {
 		c.Set("Content-Security-Policy", content.policy)
 		c.Set("Cache-Control", content.cached)
 		c.Set("ETag", tag)
-		if strings.Contains(c.Get("If-None-Match"), tag) {
+		if c.Response().StatusCode() == fiber.StatusOK && strings.Contains(c.Get("If-None-Match"), tag) {
 			return c.SendStatus(fiber.StatusNotModified)
 		}
 		return c.Send(content.body)

@@ -39,6 +39,36 @@ func TestPagesAreServedToBrowsersOnly(t *testing.T) {
 	}
 }
 
+// An address without a page shows one to people, with ways back; programs are told in JSON, below /api people too.
+func TestAnUnknownAddressShowsAPage(t *testing.T) {
+	face, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := fiber.New()
+	face.Mount(app)
+	app.Use(func(*fiber.Ctx) error { return fiber.NewError(404, "nothing") })
+	for _, c := range []struct {
+		method, path, accept string
+		isPage               bool
+	}{
+		{"GET", "/nowhere", "text/html,*/*;q=0.8", true}, {"GET", "/manual/none", "text/html", true},
+		{"GET", "/nowhere", "*/*", false}, {"GET", "/nowhere", "application/json", false},
+		{"GET", "/api/v1/none", "text/html", false}, {"POST", "/nowhere", "text/html", false},
+	} {
+		request := httptest.NewRequest(c.method, c.path, nil)
+		request.Header.Set("Accept", c.accept)
+		answer, err := app.Test(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		isPage := strings.HasPrefix(answer.Header.Get("Content-Type"), "text/html")
+		if answer.StatusCode != 404 || isPage != c.isPage {
+			t.Errorf("%+v: %d, %s", c, answer.StatusCode, answer.Header.Get("Content-Type"))
+		}
+	}
+}
+
 // What changes its name with its content is kept by browsers for good; the rest is asked for anew, at the cost of a 304.
 func TestFilesOfThePagesAreCached(t *testing.T) {
 	page, err := io.ReadAll(get(t, "/").Body)

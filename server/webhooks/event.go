@@ -26,6 +26,7 @@ const (
 	ProposalApproved  Kind = "proposal.approved"
 	ProposalMerged    Kind = "proposal.merged"
 	ProposalClosed    Kind = "proposal.closed"
+	CompareCommented  Kind = "comparison.commented"
 	DatasetCreated    Kind = "dataset.created"
 	DatasetDeleted    Kind = "dataset.deleted"
 	DatasetUndeleted  Kind = "dataset.undeleted"
@@ -39,8 +40,8 @@ const (
 // Kinds are those that a webhook may ask for.
 var Kinds = []Kind{
 	CommitCreated, RollbackCreated, MergeCreated, ForkCreated, VersionCreated, ProposalOpened, ProposalCommented,
-	ProposalApproved, ProposalMerged, ProposalClosed, DatasetCreated, DatasetDeleted, DatasetUndeleted, MonitorFinding,
-	DamageFound, DiskLow, BackupFailed,
+	ProposalApproved, ProposalMerged, ProposalClosed, CompareCommented, DatasetCreated, DatasetDeleted, DatasetUndeleted,
+	MonitorFinding, DamageFound, DiskLow, BackupFailed,
 }
 
 // Event is something that happened. One without a project is of the server as a whole.

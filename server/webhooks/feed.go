@@ -3,6 +3,7 @@ package webhooks
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"sync"
 	"time"
 
@@ -55,6 +56,9 @@ type feed struct {
 
 	proposals map[proposalKey]proposalMark
 	since     time.Time // what happened to proposals before is not told
+
+	discussions    map[catalog.Compared]discussionMark
+	discussedSince time.Time // what was said about comparisons before is not told
 }
 
 // pageSize is how many commits, versions or datasets are looked at in one transaction.
@@ -115,6 +119,7 @@ func (f *feed) lookFor(ctx context.Context, hooks []Hook, names map[string]bool)
 	}
 	r := &round{
 		feed: f, ctx: ctx, hooks: hooks, marks: map[string]mark{}, version: f.version, told: map[proposalKey]proposalMark{},
+		discussed: map[catalog.Compared]discussionMark{},
 	}
 	err := r.look(names)
 	if err == nil {
@@ -144,7 +149,7 @@ func (f *feed) load() error {
 	if err != nil {
 		return err
 	}
-	if err := f.loadProposals(); err != nil {
+	if err := errors.Join(f.loadProposals(), f.loadDiscussions()); err != nil {
 		return err
 	}
 	f.marks = marks
@@ -176,7 +181,7 @@ func (f *feed) joined(ctx context.Context, change func(*sql.Tx) error) error {
 		if _, err := tx.Exec(`DELETE FROM webhook_marks; DELETE FROM webhook_proposals`); err != nil {
 			return err
 		}
-		if err := setProposals(tx, told); err != nil {
+		if err := errors.Join(setProposals(tx, told), forgetDiscussions(tx, f.now())); err != nil {
 			return err
 		}
 		if err := setMarks(tx, now, last); err != nil {

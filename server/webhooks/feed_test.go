@@ -133,6 +133,39 @@ func TestWhatHappensToAProposalIsQueued(t *testing.T) {
 	}
 }
 
+// What was said about a comparison before there was a webhook is not told, nor is it told twice when it is changed.
+func TestCommentsOnAComparisonAreQueued(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	d := w.dataset(1, "people")
+	first, second := w.commit(d).ID, w.commit(d).ID
+	of := catalog.Compared{DatasetID: d, FromCommit: first, ToDatasetID: d, ToCommit: second}
+	say := func(text string) {
+		_, err := w.store.Discuss(ctx, of, storage.NewComment{Text: text}, storage.Request{User: "bob"})
+		check(t, err)
+	}
+	say("before there was a webhook")
+	h := w.hook(Hook{URL: "http://127.0.0.1/", Kinds: []Kind{CompareCommented}, Dataset: d})
+	say("a word")
+	w.look()
+	text := "another word"
+	_, err := w.store.CorrectRemark(ctx, of, 2, &text, storage.Request{User: "bob"})
+	check(t, err)
+	w.look()
+	say("the last word")
+	w.hooks.Signal.Changed(d)
+	w.look()
+	all := w.queue(h.ID)
+	if len(all) != 2 {
+		t.Fatalf("%v", kindsOf(all))
+	}
+	for i, part := range []string{`"text":"a word"`, `"text":"the last word"`} {
+		if !strings.Contains(all[i].Body, part) || !strings.Contains(all[i].Body, `"type":"comparison.commented"`) {
+			t.Errorf("%s lacks %s", all[i].Body, part)
+		}
+	}
+}
+
 func check(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

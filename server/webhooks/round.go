@@ -13,12 +13,13 @@ import (
 // round is one time of looking for events. It writes as it goes, in transactions of a bounded size.
 type round struct {
 	*feed
-	ctx     context.Context
-	hooks   []Hook
-	events  []Event         // to be queued
-	marks   map[string]mark // to be set with that
-	told    map[proposalKey]proposalMark
-	version int64
+	ctx       context.Context
+	hooks     []Hook
+	events    []Event         // to be queued
+	marks     map[string]mark // to be set with that
+	told      map[proposalKey]proposalMark
+	discussed map[catalog.Compared]discussionMark
+	version   int64
 }
 
 // look finds the events of some datasets; nil: of all. What is noted under no name is of all, too.
@@ -66,7 +67,7 @@ func (r *round) dataset(d catalog.Dataset) error {
 	if err != nil {
 		return err
 	}
-	if err := r.proposals(d); err != nil {
+	if err := errors.Join(r.proposals(d), r.discussions(d)); err != nil {
 		return err
 	}
 	switch {
@@ -133,7 +134,7 @@ func (r *round) versions() error {
 
 // flushIfLarge queues what was found, if it is much.
 func (r *round) flushIfLarge() error {
-	if len(r.events) < pageSize && len(r.marks) < pageSize && len(r.told) < pageSize {
+	if len(r.events) < pageSize && len(r.marks) < pageSize && len(r.told)+len(r.discussed) < pageSize {
 		return nil
 	}
 	return r.flush()
@@ -141,11 +142,13 @@ func (r *round) flushIfLarge() error {
 
 // flush queues the events that were found, and moves the marks, in one transaction.
 func (r *round) flush() error {
-	if len(r.events)+len(r.marks)+len(r.told) == 0 && r.version == r.feed.version {
+	if len(r.events)+len(r.marks)+len(r.told)+len(r.discussed) == 0 && r.version == r.feed.version {
 		return nil
 	}
 	err := r.DB.Write(r.ctx, func(tx *sql.Tx) error {
-		if err := errors.Join(setMarks(tx, r.marks, r.version), setProposals(tx, r.told)); err != nil {
+		err := errors.Join(
+			setMarks(tx, r.marks, r.version), setProposals(tx, r.told), setDiscussions(tx, r.discussed))
+		if err != nil {
 			return err
 		}
 		return r.enqueueAll(tx, r.hooks, r.events)
@@ -155,8 +158,10 @@ func (r *round) flush() error {
 	}
 	maps.Copy(r.feed.marks, r.marks)
 	maps.Copy(r.feed.proposals, r.told)
+	maps.Copy(r.feed.discussions, r.discussed)
 	r.feed.version = r.version
 	r.events, r.marks, r.told = nil, map[string]mark{}, map[proposalKey]proposalMark{}
+	r.discussed = map[catalog.Compared]discussionMark{}
 	r.wake()
 	return nil
 }

@@ -36,6 +36,8 @@ type DiscussionEntry struct {
 	IsErased   bool                       `json:"erased,omitempty"`      // the key was that of a record that was erased
 	SourceHead int64                      `json:"source_head,omitempty"` // of an approval: the heads that it is of
 	TargetHead int64                      `json:"target_head,omitempty"`
+	EditedAt   time.Time                  `json:"edited_at,omitzero"`  // of a comment that says something else since
+	DeletedAt  time.Time                  `json:"deleted_at,omitzero"` // of a comment whose text and key were taken away
 }
 
 // EntryKind is what an entry of a discussion is.
@@ -50,10 +52,10 @@ const (
 	EntryReopened   EntryKind = "reopened"
 )
 
-// comments counts the comments of a discussion.
+// comments counts the comments of a discussion that were not deleted.
 func comments(entries []DiscussionEntry) (n int) {
 	for _, e := range entries {
-		if e.Kind == EntryComment {
+		if e.Kind == EntryComment && e.DeletedAt.IsZero() {
 			n++
 		}
 	}

@@ -32,12 +32,11 @@ export function sizes(): Plugin {
 /** Returns the compressed kilobytes of the application's start and of some modules, with all that they import. */
 function sizeOf(bundle: Rollup.OutputBundle, modules: string[]): number {
   const chunks = Object.values(bundle).filter((file) => file.type === 'chunk')
-  const files = new Set<string>()
+  const files = new Set(Object.keys(bundle).filter((name) => name.endsWith('.css'))) // all pages share one style sheet
   const add = (name: string) => {
     const chunk = bundle[name]
     if (files.has(name) || chunk?.type !== 'chunk') return
     files.add(name)
-    for (const css of chunk.viteMetadata?.importedCss ?? []) files.add(css)
     chunk.imports.forEach(add)
   }
   for (const chunk of chunks) {

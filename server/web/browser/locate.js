@@ -50,7 +50,7 @@ window.__test = (() => {
     return find('field', label)
   }
   return {
-    sees: (text) => flat(scope().map((r) => (r === document ? document.body : r))
+    sees: (text) => flat(scope().map((r) => (r === document ? document.body : r)).filter((r) => r) // no body: it loads
       .map((r) => r.innerText ?? [...r.children].map((c) => c.innerText).join(' ')).join(' ')).includes(flat(text)),
     has: (role, name) => !!find(role, name),
     spot(role, name) {

@@ -120,18 +120,43 @@ func TestAComparisonIsCommentedOn(t *testing.T) {
 	b.click("summary", "Show the record")
 	b.until("the record is not shown on both sides", func() bool { return b.sees("Rome") && b.sees("Milan") })
 	b.accessible()
+	// What one wrote can be changed and deleted; others but a maintainer are not offered that.
+	b.click("button", "Edit")
+	b.fill("Change the comment", "Is <i>Milano</i> right?")
+	b.click("button", "Save")
+	b.see("Is <i>Milano</i> right?")
+	b.see("changed")
+	b.fill("Your comment", "Never mind.")
+	b.click("button", "Comment")
+	b.see("Never mind.")
+	m := visit(t, s, "/datasets/"+dataset+"/compare?from=head~1&to=head")
+	m.logIn(s.user(t, "maintainer", "*"))
+	m.see("Never mind.")
+	if m.has("button", "Edit") {
+		t.Error("a comment of someone else is offered to be changed")
+	}
+	m.fill("Your comment", "Mine")
+	m.click("button", "Comment")
+	m.see("Mine")
+	b.click("button", "Delete…")
+	b.see("Keep it")
+	b.accessible()
+	b.click("button", "Delete the comment")
+	b.see("deleted a comment")
+	b.gone("Milano")
 
 	r := visit(t, s, "/datasets/"+dataset+"/compare?from=head&to=head~1")
 	r.logIn(reader)
-	r.see("Is <i>Milan</i> right?")
-	if r.has("button", "Comment") {
+	r.see("Never mind.")
+	r.see("deleted a comment")
+	if r.has("button", "Comment") || r.has("button", "Delete…") {
 		t.Error("a reader is offered to comment")
 	}
 	r.goTo("/datasets/" + dataset + "/compare?from=head&to=head")
 	r.see("No one has commented")
 	r.click("summary", "1 other comparison")
 	r.click("link", fmt.Sprintf("commit %d to commit %d", last-1, last))
-	r.see("Is <i>Milan</i> right?")
+	r.see("Never mind.")
 	r.size(390, 844)
 	r.narrowEnough()
 }

@@ -9,6 +9,8 @@ export type Entry = {
   key?: Record<string, unknown>
   erased: boolean
   source_head?: number
+  edited_at: string | null
+  deleted_at: string | null // it has no text and no key any more
 }
 
 /** Where a record is looked up: a dataset at a ref, by default its head. */

@@ -1,5 +1,5 @@
 // Commits as the API has them, and how they are shown.
-import { datasetPath, get } from '../lib/api'
+import { type Refs, readRefs } from '../lib/refs'
 
 export const modes = [
   'append', 'overwrite', 'upsert', 'replace', 'delete', 'rollback', 'restore', 'schema', 'edit', 'fork', 'merge',
@@ -52,16 +52,9 @@ export type Action = {
 /** A name that a commit has. */
 export type Label = { kind: 'version' | 'savepoint' | 'tag' | 'head'; text: string; title: string }
 
-type Refs = {
-  head: number
-  versions: { version: string; commit_id: number; is_active: boolean; description: string }[]
-  savepoints: { version: string; commit_id: number; description: string }[]
-  tags: { name: string; commit_id: number; description: string }[]
-}
-
 /** Reads the names of a dataset's commits. */
-export async function readLabels(dataset: string, signal: AbortSignal): Promise<Map<number, Label[]>> {
-  return labelsOf(await get<Refs>(datasetPath(dataset, 'refs'), {}, signal))
+export async function readLabels(dataset: string): Promise<Map<number, Label[]>> {
+  return labelsOf(await readRefs(dataset))
 }
 
 export function labelsOf(refs: Refs): Map<number, Label[]> {

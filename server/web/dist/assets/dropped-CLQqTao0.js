@@ -1,1 +1,0 @@
-var e={file:void 0};export{e as t};

@@ -1,1 +1,0 @@
-function e(e){return JSON.parse(e,(e,t,n)=>typeof t==`number`&&!Number.isSafeInteger(t)&&/^-?\d+$/.test(n?.source??``)?BigInt(n.source):t)}function t(e){let t=JSON;return JSON.stringify(e,(e,n)=>typeof n==`bigint`?t.rawJSON?.(String(n))??Number(n):n)}export{t as n,e as t};

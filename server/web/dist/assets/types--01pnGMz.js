@@ -1,1 +1,0 @@
-var e=e=>e===`open`?`accent`:e===`merged`?`added`:`plain`;export{e as t};

@@ -1,1 +1,0 @@
-var e=[`reader`,`writer`,`maintainer`,`admin`],t={reader:`read, compare and query`,writer:`also commit, roll back, fork, merge and name versions`,maintainer:`also change columns, restore, delete, and set gates and retention`,admin:`everything in all projects, and users, tokens and projects`};export{e as n,t};
