@@ -90,6 +90,10 @@ func (d *directory) openRemote(ctx context.Context) error {
 	return d.knowStore(ctx)
 }
 
+// Epoch is the tenure in which this process has the store's catalog in PostgreSQL: another server that takes over has
+// another one. 0: the catalog is in the data directory.
+func (s *Store) Epoch() int64 { return s.catalog.Epoch() }
+
 // markCatalog notes in store.json where the catalog is, once all is in it.
 func (d *directory) markCatalog() error {
 	place := ""

@@ -175,7 +175,7 @@ func TestMarker(t *testing.T) {
 		says string
 	}{
 		"a newer format": {func(dir string) error {
-			return os.WriteFile(filepath.Join(dir, "store.json"), []byte(`{"id":"a","format_version":3}`), 0o644)
+			return os.WriteFile(filepath.Join(dir, "store.json"), []byte(`{"id":"a","format_version":4}`), 0o644)
 		}, "Use a newer version"},
 		"a damaged marker": {func(dir string) error {
 			return os.Truncate(filepath.Join(dir, "store.json"), 3)

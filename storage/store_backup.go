@@ -37,6 +37,10 @@ type StoreBackups struct {
 	hook    blob.Hook
 	program string
 
+	// Settings copies the server's settings to a file, where they are not in the directory; nil: they are, or there are
+	// none.
+	Settings func(ctx context.Context, path string) error
+
 	// Failed is called with what a client may know of a backup or a pruning that failed; nil: nobody asks.
 	Failed func(ctx context.Context, err error)
 	Opened func(key string) // called for each object of the store that is opened; nil: for tests to count them

@@ -404,17 +404,32 @@ func (c *copying) addOwn(ctx context.Context) (err error) {
 
 // addSettings copies the server's settings, as they are at one moment, if there are any.
 func (c *copying) addSettings(ctx context.Context) (*backup.Object, error) {
-	from := datadir.Settings(c.path)
-	if from == "" {
-		return nil, nil
+	from, isHere := datadir.Settings(c.path), c.Settings == nil
+	if isHere {
+		marker, _, err := datadir.Read(c.path)
+		if err == nil && marker.Settings != "" {
+			err = errSettingsElsewhere
+		}
+		if err != nil || from == "" {
+			return nil, err
+		}
 	}
 	to := c.blobs.Scratch("backup-" + datadir.SettingsFile)
 	defer c.blobs.RemoveScratch(to)
-	if err := catalog.CopyDatabase(ctx, from, to); err != nil {
+	var err error
+	if isHere {
+		err = catalog.CopyDatabase(ctx, from, to)
+	} else {
+		err = c.Settings(ctx, to)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return c.addFile(ctx, to)
 }
+
+// errSettingsElsewhere is for a backup by whoever has not said where the settings are.
+var errSettingsElsewhere = errors.New("the settings of this store are in PostgreSQL, and the database was not named")
 
 // addFile copies a scratch file.
 func (c *copying) addFile(ctx context.Context, path string) (*backup.Object, error) {

@@ -25,6 +25,7 @@ type credential struct {
 
 	session   Hash // that stands for it; zero: none
 	sessionID string
+	unread    error // why the session can't be read; nil: it can
 }
 
 // identify returns who shows a token, or the id of a session, and what that is.
@@ -46,7 +47,9 @@ func (g *Gate) identify(text string, from netip.Addr) (c Caller, shown credentia
 	}
 	held, err := g.options.Directory.ByHash(hash)
 	if g.failed(err) {
-		return Caller{Address: from}, credential{}
+		c = nobody(err)
+		c.Address = from
+		return c, credential{}
 	}
 	shown = credential{token: held.ID}
 	return g.complete(g.holderOf(held), shown, from), shown
@@ -93,6 +96,8 @@ func (g *Gate) holderOf(held Held) Caller {
 // holder returns the user of a credential; someone unknown if it is not valid.
 func (g *Gate) holder(shown credential) Caller {
 	switch {
+	case shown.unread != nil:
+		return nobody(shown.unread)
 	case shown.fixed != Hash{}:
 		user, ok := (*g.fixed.Load())[shown.fixed]
 		if !ok || g.isDisabled(user.Name) {
@@ -102,7 +107,7 @@ func (g *Gate) holder(shown credential) Caller {
 	case shown.token != "":
 		held, err := g.options.Directory.ByID(shown.token)
 		if g.failed(err) {
-			return Caller{}
+			return nobody(err)
 		}
 		return g.holderOf(held)
 	case shown.identity != nil:
@@ -120,6 +125,17 @@ func (g *Gate) isDisabled(user string) bool {
 	}
 	is, err := g.options.Directory.IsDisabled(user)
 	return g.failed(err) || is
+}
+
+// nobody is someone unknown: since the credential is not valid, or since it can't be found out whether it is.
+func nobody(err error) Caller {
+	if errors.Is(err, ErrUnknown) {
+		return Caller{}
+	}
+	return Caller{Refused: &RefusedError{
+		Why:         "The server can't read its users and tokens at the moment. Nothing was changed. Send the request again.",
+		Unavailable: true, Code: "users_unavailable",
+	}}
 }
 
 // failed reports whether a token is not to be relied on. That users can't be read is logged: no one is let in then.

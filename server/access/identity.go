@@ -26,7 +26,8 @@ type Provider interface {
 // RefusedError says why a token of an identity provider is not accepted.
 type RefusedError struct {
 	Why         string // a sentence for the client
-	Unavailable bool   // the provider can't be asked at the moment
+	Unavailable bool   // the provider can't be asked at the moment, or users and tokens can't be read
+	Code        string // that programs know it by; empty: that of a provider
 }
 
 // Error returns the sentence.
@@ -72,7 +73,7 @@ func (g *Gate) member(of Identity) Caller {
 		return Caller{Refused: refused}
 	}
 	if g.failed(err) {
-		return Caller{}
+		return nobody(err)
 	}
 	roles, err := g.options.Provider.Roles(context.Background(), of)
 	if g.failed(err) {

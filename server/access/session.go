@@ -95,7 +95,10 @@ func (g *Gate) startSession(shown credential, from string) (secret string, err e
 func (g *Gate) session(hash Hash) credential {
 	s, err := g.options.Sessions.Session(hash)
 	now := g.options.Now()
-	if g.failed(err) || !now.Before(s.ExpiresAt) || !now.Before(s.LastsTo) {
+	if g.failed(err) {
+		return credential{unread: err}
+	}
+	if !now.Before(s.ExpiresAt) || !now.Before(s.LastsTo) {
 		return credential{}
 	}
 	if now.Sub(s.UsedAt) >= useEvery {

@@ -13,8 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/mattn/go-sqlite3"
-
 	"github.com/rowback/rowback/server/access"
 	"github.com/rowback/rowback/server/settings"
 	"github.com/rowback/rowback/storage/fault"
@@ -90,8 +88,7 @@ func one(ctx context.Context, tx *sql.Tx, none error, query string, args ...any)
 
 // taken returns refusal if a statement failed because what it would add is there already.
 func taken(err error, refusal error) error {
-	var e sqlite3.Error
-	if errors.As(err, &e) && e.Code == sqlite3.ErrConstraint {
+	if settings.IsConstraint(err) {
 		return refusal
 	}
 	return err

@@ -13,6 +13,7 @@ import (
 	"github.com/rowback/rowback/server/access"
 	"github.com/rowback/rowback/server/accounts"
 	"github.com/rowback/rowback/server/settings"
+	"github.com/rowback/rowback/server/settings/settingstest"
 	"github.com/rowback/rowback/storage/fault"
 )
 
@@ -29,7 +30,7 @@ func open(t *testing.T) *world {
 	ctx := context.Background()
 	w := &world{dir: t.TempDir(), now: time.Date(2026, 1, 31, 10, 0, 0, 0, time.UTC)}
 	var err error
-	if w.db, err = settings.Open(ctx, w.dir); err != nil {
+	if w.db, err = settingstest.Open(ctx, t, w.dir); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.db.Close() })
@@ -38,6 +39,16 @@ func open(t *testing.T) *world {
 	}
 	t.Cleanup(w.Close)
 	return w
+}
+
+// files are those of the settings, if they are in files.
+func (w *world) files(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(w.dir, "*"))
+	if err != nil || len(files) == 0 && !settingstest.IsOn(t) {
+		t.Fatal(files, err)
+	}
+	return files
 }
 
 // token makes a user with a token.
@@ -68,11 +79,7 @@ func TestATokenIsKeptAsItsHash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob(filepath.Join(w.dir, "*"))
-	if err != nil || len(files) == 0 {
-		t.Fatal(files, err)
-	}
-	for _, path := range files {
+	for _, path := range w.files(t) {
 		if text, err := os.ReadFile(path); err != nil || bytes.Contains(text, []byte(secret)) {
 			t.Errorf("%s has the token, %v", path, err)
 		}
@@ -194,4 +201,21 @@ func TestNoOneIsLetInWithoutTheDatabase(t *testing.T) {
 	if gate.IsOpen() {
 		t.Error("it is open")
 	}
+}
+
+// What is kept of users, tokens and sessions is kept in PostgreSQL as it is in a file.
+func TestOnPostgreSQL(t *testing.T) {
+	settingstest.OnPostgreSQL(t, map[string]func(*testing.T){
+		"TestATokenIsKeptAsItsHash":              TestATokenIsKeptAsItsHash,
+		"TestATokenEnds":                         TestATokenEnds,
+		"TestWhatUsersAndProjectsCanNotBe":       TestWhatUsersAndProjectsCanNotBe,
+		"TestNoOneIsLetInWithoutTheDatabase":     TestNoOneIsLetInWithoutTheDatabase,
+		"TestAnIdentityIsOneUser":                TestAnIdentityIsOneUser,
+		"TestAUserOfThisServerIsNotGivenAway":    TestAUserOfThisServerIsNotGivenAway,
+		"TestWhatWasTakenFromAUserIsTold":        TestWhatWasTakenFromAUserIsTold,
+		"TestASessionSurvivesARestart":           TestASessionSurvivesARestart,
+		"TestASessionEnds":                       TestASessionEnds,
+		"TestSessionsOfAnOperatorsTokenAreApart": TestSessionsOfAnOperatorsTokenAreApart,
+		"TestSessionsOfOthersAndTooMany":         TestSessionsOfOthersAndTooMany,
+	})
 }

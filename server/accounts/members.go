@@ -50,7 +50,7 @@ func (a *Accounts) member(of access.Identity) (m member, err error) {
 	var disabled bool
 	var until int64
 	err = a.db.QueryRow(`SELECT u.name, u.is_disabled, i.last_groups, i.groups_until,
-		(SELECT json_group_array(json_array(r.project_id, r.role)) FROM roles r WHERE r.user_name = u.name)
+		`+rolesOf+`
 		FROM identities i JOIN users u ON u.name = i.user_name WHERE i.issuer = ? AND i.subject = ?`,
 		of.Issuer, of.Subject).Scan(&name, &disabled, &groups, &until, &roles)
 	switch {
@@ -81,8 +81,8 @@ func (a *Accounts) addMember(of access.Identity) error {
 	}
 	ctx := context.Background()
 	return a.db.Write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO users (name, description, single_sign_on, created_at)
-			VALUES (?, ?, 1, ?)`, of.User, "by "+of.Issuer, micros(a.now()))
+		_, err := tx.ExecContext(ctx, `INSERT INTO users (name, description, single_sign_on, created_at)
+			VALUES (?, ?, TRUE, ?) ON CONFLICT DO NOTHING`, of.User, "by "+of.Issuer, micros(a.now()))
 		if err != nil {
 			return err
 		}

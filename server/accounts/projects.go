@@ -92,8 +92,9 @@ func (a *Accounts) CreateProject(ctx context.Context, p Project, least int64) (P
 	err := a.db.Write(ctx, func(tx *sql.Tx) error {
 		if p.ID == 0 {
 			// Roles may have been given in a project before it has a name: they must not fall to another one.
-			err := tx.QueryRowContext(ctx, `SELECT max(?, (SELECT coalesce(max(id), 0) FROM projects),
-				(SELECT coalesce(max(project_id), 0) FROM roles), (SELECT coalesce(max(project_id), 0) FROM token_projects)) + 1`,
+			err := tx.QueryRowContext(ctx, `SELECT max(id) + 1 FROM (SELECT CAST(? AS BIGINT) AS id UNION ALL
+				SELECT id FROM projects UNION ALL SELECT project_id FROM roles UNION ALL
+				SELECT project_id FROM token_projects) AS given`,
 				least).Scan(&p.ID)
 			if err != nil {
 				return err
@@ -148,7 +149,7 @@ func (a *Accounts) RemoveProject(ctx context.Context, id int64) error {
 		}
 		for _, query := range []string{
 			`DELETE FROM roles WHERE project_id = ?`,
-			`DELETE FROM tokens WHERE all_projects = 0 AND id IN (SELECT token_id FROM token_projects WHERE project_id = ?1)
+			`DELETE FROM tokens WHERE NOT all_projects AND id IN (SELECT token_id FROM token_projects WHERE project_id = ?1)
 				AND NOT EXISTS (SELECT 1 FROM token_projects p WHERE p.token_id = tokens.id AND p.project_id <> ?1)`,
 			`DELETE FROM token_projects WHERE project_id = ?`,
 		} {

@@ -67,12 +67,12 @@ func makeRoom(ctx context.Context, tx *sql.Tx, s access.Session) error {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `DELETE FROM sessions WHERE hash IN (SELECT hash FROM sessions WHERE user_name = ?
-		ORDER BY started_at DESC, rowid DESC LIMIT -1 OFFSET ?)`, s.User, access.MaxUserSessions-1)
+		ORDER BY started_at DESC, id DESC LIMIT 9223372036854775807 OFFSET ?)`, s.User, access.MaxUserSessions-1)
 	if err != nil {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `DELETE FROM sessions WHERE hash IN (SELECT hash FROM sessions
-		ORDER BY started_at DESC, rowid DESC LIMIT -1 OFFSET ?)`, access.MaxSessions-1)
+		ORDER BY started_at DESC, id DESC LIMIT 9223372036854775807 OFFSET ?)`, access.MaxSessions-1)
 	return err
 }
 
@@ -87,8 +87,8 @@ func (a *Accounts) Session(hash access.Hash) (access.Session, error) {
 
 // UseSession notes that a session is in use. It does not wait until that is recorded.
 func (a *Accounts) UseSession(s access.Session) error {
-	a.noteUse(s.ID, s.UsedAt, `UPDATE sessions SET used_at = max(used_at, ?2), expires_at = max(expires_at, ?3)
-		WHERE id = ?1`, micros(s.ExpiresAt))
+	a.noteUse(s.ID, s.UsedAt, `UPDATE sessions SET used_at = CASE WHEN used_at < ?2 THEN ?2 ELSE used_at END,
+		expires_at = CASE WHEN expires_at < ?3 THEN ?3 ELSE expires_at END WHERE id = ?1`, micros(s.ExpiresAt))
 	return nil
 }
 
@@ -109,7 +109,7 @@ type Whose struct {
 }
 
 // ofWhom is the condition of Whose, with the parameters ?1 and ?2.
-const ofWhom = `(?1 = '' OR user_name = ?1) AND (?2 IS NULL OR ?2 = (fixed_hash IS NOT NULL))`
+const ofWhom = `(?1 = '' OR user_name = ?1) AND (CAST(?2 AS BOOLEAN) IS NULL OR ?2 = (fixed_hash IS NOT NULL))`
 
 // ListSessions lists the sessions of users that have not ended by id, after one.
 func (a *Accounts) ListSessions(ctx context.Context, of Whose, after string, limit int) ([]access.Session, error) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -50,11 +49,7 @@ func TestASessionSurvivesARestart(t *testing.T) {
 	if who(gate, session) != "ada" {
 		t.Error("the session has ended")
 	}
-	files, err := filepath.Glob(filepath.Join(w.dir, "*"))
-	if err != nil || len(files) == 0 {
-		t.Fatal(files, err)
-	}
-	for _, path := range files {
+	for _, path := range w.files(t) {
 		if text, err := os.ReadFile(path); err != nil || bytes.Contains(text, []byte(session)) {
 			t.Errorf("%s has what opens the session, %v", path, err)
 		}

@@ -35,7 +35,7 @@ func standing(ctx context.Context, from rows, user string) (Standing, error) {
 	var roles string
 	var issuer, subject, groups sql.NullString
 	err := from.QueryRowContext(ctx, `SELECT u.is_disabled,
-		(SELECT json_group_array(json_array(r.project_id, r.role)) FROM roles r WHERE r.user_name = u.name),
+		`+rolesOf+`,
 		i.issuer, i.subject, i.last_groups
 		FROM users u LEFT JOIN identities i ON i.user_name = u.name WHERE u.name = ?`, user).
 		Scan(&s.IsDisabled, &roles, &issuer, &subject, &groups)

@@ -5,9 +5,10 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rowback/rowback/server/access"
@@ -31,7 +32,8 @@ type Token struct {
 const tokenIDPrefix = "tok_"
 
 const tokenRow = `t.id, t.user_name, t.description, t.role, t.all_projects, t.created_at, t.created_by, t.expires_at,
-	t.used_at, (SELECT json_group_array(p.project_id) FROM token_projects p WHERE p.token_id = t.id)`
+	t.used_at, coalesce((SELECT string_agg(CAST(p.project_id AS TEXT), ',') FROM token_projects p
+	WHERE p.token_id = t.id), '')`
 
 // scan reads a row of a token.
 func (t *Token) scan(row interface{ Scan(...any) error }, more ...any) (err error) {
@@ -47,8 +49,8 @@ func (t *Token) scan(row interface{ Scan(...any) error }, more ...any) (err erro
 	if t.Role, err = access.ParseRole(role); err != nil || all {
 		return err
 	}
-	t.Projects = []int64{}
-	return json.Unmarshal([]byte(projects), &t.Projects)
+	t.Projects, err = readProjects(projects)
+	return err
 }
 
 // Tokens lists tokens by id, after one: of a user, or of all if user is empty.
@@ -69,6 +71,23 @@ func (a *Accounts) Token(ctx context.Context, id string) (t Token, err error) {
 
 func noToken(id string) error {
 	return fault.Errorf(fault.NotFound, "token_not_found", "Token '%s' not found", fault.Clip(id))
+}
+
+// readProjects reads projects as queries return them, in the order of their ids.
+func readProjects(text string) ([]int64, error) {
+	out := []int64{}
+	for one := range strings.SplitSeq(text, ",") {
+		if one == "" {
+			continue
+		}
+		id, err := strconv.ParseInt(one, 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, id)
+	}
+	slices.Sort(out)
+	return out, nil
 }
 
 // CreateToken makes a token of a user, and returns it with what is known of it. Its role and projects are the most that
@@ -117,11 +136,12 @@ func (a *Accounts) addToken(ctx context.Context, t Token, hash access.Hash) erro
 		}
 		for _, project := range t.Projects {
 			if _, err := tx.ExecContext(ctx,
-				`INSERT OR IGNORE INTO token_projects (token_id, project_id) VALUES (?, ?)`, t.ID, project); err != nil {
+				`INSERT INTO token_projects (token_id, project_id) VALUES (?, ?) ON CONFLICT DO NOTHING`,
+				t.ID, project); err != nil {
 				return err
 			}
 		}
-		_, err = tx.ExecContext(ctx, `INSERT OR IGNORE INTO closed (is_closed) VALUES (1)`)
+		_, err = tx.ExecContext(ctx, `INSERT INTO closed (is_closed) VALUES (1) ON CONFLICT DO NOTHING`)
 		return err
 	})
 }
@@ -148,7 +168,7 @@ func (a *Accounts) held(where string, arg any) (access.Held, error) {
 	var disabled bool
 	var roles string
 	err := t.scan(a.db.QueryRow(`SELECT `+tokenRow+`, u.is_disabled,
-		(SELECT json_group_array(json_array(r.project_id, r.role)) FROM roles r WHERE r.user_name = u.name)
+		`+rolesOf+`
 		FROM tokens t JOIN users u ON u.name = t.user_name WHERE `+where, arg), &disabled, &roles)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -167,7 +187,7 @@ const useEvery = time.Minute
 
 // Used notes that a token is in use. It does not wait until that is recorded.
 func (a *Accounts) Used(id string) {
-	a.noteUse(id, a.now(), `UPDATE tokens SET used_at = max(used_at, ?2) WHERE id = ?1`)
+	a.noteUse(id, a.now(), `UPDATE tokens SET used_at = ?2 WHERE id = ?1 AND used_at < ?2`)
 }
 
 // noteUse records the last use of a token or session, by a statement whose parameters are its id and the time.

@@ -3,7 +3,7 @@ package accounts
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,8 +34,7 @@ var ErrNoUser = fault.New(fault.NotFound, "user_not_found")
 
 func noUser(name string) error { return ErrNoUser.Sayf("User '%s' not found", fault.Clip(name)) }
 
-const userRow = `u.name, u.description, u.is_disabled, u.single_sign_on, u.created_at,
-	(SELECT json_group_array(json_array(r.project_id, r.role)) FROM roles r WHERE r.user_name = u.name)`
+const userRow = `u.name, u.description, u.is_disabled, u.single_sign_on, u.created_at, ` + rolesOf
 
 func scanUser(row interface{ Scan(...any) error }) (u User, err error) {
 	var created int64
@@ -48,21 +47,25 @@ func scanUser(row interface{ Scan(...any) error }) (u User, err error) {
 	return u, err
 }
 
+// rolesOf is the column of a user's roles, each as its project and its name.
+const rolesOf = `coalesce((SELECT string_agg(CAST(r.project_id AS TEXT) || ' ' || r.role, ',') FROM roles r
+	WHERE r.user_name = u.name), '')`
+
 // readRoles reads roles as queries return them.
 func readRoles(text string) (access.Roles, error) {
-	var pairs [][2]any
-	if err := json.Unmarshal([]byte(text), &pairs); err != nil {
-		return nil, err
-	}
 	out := access.Roles{}
-	for _, p := range pairs {
-		project, _ := p[0].(float64)
-		name, _ := p[1].(string)
-		role, err := access.ParseRole(name)
+	for pair := range strings.SplitSeq(text, ",") {
+		if pair == "" {
+			continue
+		}
+		project, name, _ := strings.Cut(pair, " ")
+		id, err := strconv.ParseInt(project, 10, 64)
 		if err != nil {
 			return nil, err
 		}
-		out[int64(project)] = role
+		if out[id], err = access.ParseRole(name); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }

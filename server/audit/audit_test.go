@@ -329,7 +329,7 @@ func TestManyAtOnce(t *testing.T) {
 	db, err := settings.Open(context.Background(), dir)
 	done(t, err)
 	defer db.Close()
-	l := open(t, audit.Options{Dir: dir, Keeper: audit.KeptIn(db), Sync: time.Millisecond, MaxFile: 10_000})
+	l := open(t, audit.Options{Dir: dir, Keeper: audit.KeptIn(db, "one"), Sync: time.Millisecond, MaxFile: 10_000})
 	var work sync.WaitGroup
 	for i := range 8 {
 		work.Go(func() {
@@ -346,11 +346,35 @@ func TestManyAtOnce(t *testing.T) {
 	}
 	work.Wait()
 	done(t, l.Close())
-	kept, err := audit.KeptIn(db).Load(context.Background())
+	kept, err := audit.KeptIn(db, "one").Load(context.Background())
 	done(t, err)
 	r, err := audit.Check(context.Background(), dir, kept)
 	if err != nil || len(r.Problems) > 0 || r.Entries != 802 || r.Last != kept {
 		t.Errorf("%+v, %v, kept %+v", r, err, kept)
+	}
+}
+
+// Each data directory has a log of its own, though their settings are shared. One that was kept before directories were
+// told apart is that of the first one that goes on.
+func TestDirectoriesThatShareSettings(t *testing.T) {
+	ctx := context.Background()
+	db, err := settings.Open(ctx, t.TempDir())
+	done(t, err)
+	defer db.Close()
+	head := func(directory string) int64 {
+		h, err := audit.KeptIn(db, directory).Load(ctx)
+		done(t, err)
+		return h.Number
+	}
+	done(t, audit.KeptIn(db, "").Save(ctx, audit.Head{Number: 7, Hash: "a"}))
+	if n := head("one"); n != 7 {
+		t.Errorf("what was kept before is %d", n)
+	}
+	done(t, audit.KeptIn(db, "one").Save(ctx, audit.Head{Number: 8, Hash: "b"}))
+	done(t, audit.KeptIn(db, "two").Save(ctx, audit.Head{Number: 3, Hash: "c"}))
+	done(t, audit.KeptIn(db, "one").Save(ctx, audit.Head{Number: 5, Hash: "d"})) // it never goes back
+	if got := []int64{head("one"), head("two"), head("three"), head("")}; !slices.Equal(got, []int64{8, 3, 0, 0}) {
+		t.Error(got)
 	}
 }
 

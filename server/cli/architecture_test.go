@@ -100,7 +100,10 @@ var boundaries = []boundary{
 	{"server/doctor",
 		[]string{"storage/blob", "storage/catalog", "storage/datadir", "server/settings"},
 		"it examines a directory that may not be a store, and a machine: it opens no store"},
-	{"server/settings", nil, "a database and its migrations; what is in the tables is up to those who own them"},
+	{"server/settings", []string{"storage/catalog", "storage/fault"},
+		"a database and its migrations, connected to as the catalog's is; what is in the tables is up to those who own them"},
+	{"server/settings/settingstest", []string{"server/settings", "storage/catalog/postgrestest"},
+		"for tests: the same ones are run on both databases in one way"},
 	{"server/permit", []string{"storage", "storage/fault", "server/access"},
 		"the domain asks what a caller may do, by one rule for every face"},
 	{"server/webhooks",
@@ -159,8 +162,8 @@ var boundaries = []boundary{
 // doors are libraries that only one place may import, so that replacing one changes one place.
 var doors = map[string][]string{
 	"github.com/duckdb/":          {"storage/duck", "storage/duck/displaced", "fixtures/bench"},
-	"github.com/mattn/go-sqlite3": {"storage/catalog", "server/settings", "server/accounts"},
-	"github.com/jackc/pgx/":       {"storage/catalog"},
+	"github.com/mattn/go-sqlite3": {"storage/catalog", "server/settings"},
+	"github.com/jackc/pgx/":       {"storage/catalog", "server/settings"},
 	"github.com/pressly/goose":    {"storage/catalog", "server/settings"},
 	"github.com/parquet-go/":      {"storage/datafile", "storage/lookup"},
 	"github.com/gofiber/": {"server/host", "server/api", "server/crunch",

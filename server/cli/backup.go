@@ -101,6 +101,10 @@ func (cmd *backupCreateCmd) local() (a backupAnswer, err error) {
 		return a, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	store.Copies.Settings, err = place{dir: cmd.Data, catalog: cmd.Catalog}.copier()
+	if err != nil {
+		return a, err
+	}
 	n := storage.NewStoreBackup{Full: cmd.Full}
 	if cmd.Dataset != "" {
 		project, ok := cmd.ProjectID.number()

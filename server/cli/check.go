@@ -9,6 +9,7 @@ import (
 	"github.com/rowback/rowback/server/audit"
 	"github.com/rowback/rowback/server/settings"
 	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/datadir"
 )
 
 // checkCmd checks a store that no server has open. It works on the directory and not over HTTP: a damaged store may not
@@ -42,7 +43,7 @@ func (cmd *checkCmd) Run(c console) error {
 	case err != nil:
 		return exitError{exitUnchecked, err}
 	}
-	audited, err := checkAudit(context.Background(), cmd.Data)
+	audited, err := checkAudit(context.Background(), cmd.Data, cmd.Catalog)
 	if err != nil {
 		return exitError{exitUnchecked, err}
 	}
@@ -88,8 +89,31 @@ func (a checkAnswer) show(c console) {
 	}
 }
 
-// checkAudit reports what is wrong with the audit log of a data directory.
-func checkAudit(ctx context.Context, dir string) (problems []string, err error) {
+// checkAudit reports what is wrong with the audit log of a data directory. Its last number is in the settings.
+func checkAudit(ctx context.Context, dir, catalog string) (problems []string, err error) {
+	marker, _, err := datadir.Read(dir)
+	if err != nil {
+		return nil, err
+	}
+	if marker.Settings == "" {
+		return checkAuditHere(ctx, dir)
+	}
+	if !(place{dir: dir, catalog: catalog}).isDatabase() {
+		return nil, errSettingsElsewhere
+	}
+	set, err := settings.ReadPostgres(ctx, catalog)
+	if errors.Is(err, fs.ErrNotExist) {
+		return []string{"The users and settings are not in PostgreSQL, and store.json says that they are."}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer set.Close()
+	return compareAudit(ctx, dir, set)
+}
+
+// checkAuditHere is checkAudit where the settings are in the directory.
+func checkAuditHere(ctx context.Context, dir string) (problems []string, err error) {
 	copied, err := settings.Copy(ctx, dir)
 	if errors.Is(err, fs.ErrNotExist) { // of a program that had none
 		report, err := audit.Check(ctx, dir, audit.Head{})
@@ -102,12 +126,28 @@ func checkAudit(ctx context.Context, dir string) (problems []string, err error) 
 		return nil, fmt.Errorf("reading %s: %w", settings.File, err)
 	}
 	defer copied.Close()
-	kept, err := audit.KeptIn(copied.DB).Load(ctx)
+	return compareAudit(ctx, dir, copied.DB)
+}
+
+// compareAudit compares the audit log with what the settings have of it.
+func compareAudit(ctx context.Context, dir string, set *settings.DB) (problems []string, err error) {
+	keeper, err := auditKeeper(set, dir)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := keeper.Load(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the last number of the audit log: %w", err)
 	}
 	report, err := audit.Check(ctx, dir, kept)
 	return report.Problems, err
+}
+
+// auditKeeper is the keeper of the last number of a directory's audit log. Servers that share their settings may have
+// directories of their own, and with them logs of their own.
+func auditKeeper(set *settings.DB, dir string) (audit.Keeper, error) {
+	marker, _, err := datadir.Read(dir)
+	return audit.KeptIn(set, marker.Directory), err
 }
 
 // exitError is a failure with its own exit code.

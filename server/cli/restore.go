@@ -109,7 +109,7 @@ func (cmd *backupRestoreCmd) Run(c console) error {
 	if err != nil {
 		return err
 	}
-	audited, err := checkAudit(context.Background(), cmd.Dir)
+	audited, err := checkAudit(context.Background(), cmd.Dir, "")
 	if err != nil {
 		return fmt.Errorf("the store was restored, but its audit log can't be checked: %w", err)
 	}

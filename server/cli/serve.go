@@ -22,6 +22,7 @@ type serveCmd struct {
 	FlightAddr    string        `help:"${flight_addr}" placeholder:"HOST:PORT"`
 	Data          string        `help:"${data}" type:"path" placeholder:"DIR"`
 	Catalog       string        `help:"${catalog}" placeholder:"URL"`
+	Settings      string        `help:"${settings}" enum:",catalog,directory" default:"" placeholder:"catalog|directory"`
 	Standby       bool          `help:"${standby}"`
 	Demo          bool          `help:"Start with sample datasets that have a history."`
 	MemoryLimit   size          `help:"${memory_limit}" placeholder:"SIZE"`

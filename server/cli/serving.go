@@ -105,6 +105,9 @@ func (s *serving) prepare(context.Context) (err error) {
 	if s.foreign, err = s.serveCmd.web(); err != nil {
 		return err
 	}
+	if err := s.place().check(s.serveCmd.Settings); err != nil {
+		return err
+	}
 	ownFilesOnly()
 	if err := s.Backups.check(s.dir); err != nil {
 		return err
@@ -151,13 +154,28 @@ func (s *serving) waiting() func(error) {
 	}
 }
 
+// place is where the settings may be.
+func (s *serving) place() place {
+	p := place{dir: s.dir, catalog: s.Catalog}
+	if s.store != nil {
+		p.epoch = s.store.Epoch()
+	}
+	return p
+}
+
 // openSettings opens what the server knows besides the data: the audit log, webhooks, and quotas.
 func (s *serving) openSettings(ctx context.Context) (err error) {
-	if s.settings, err = foundSettings(ctx, s.dir); err != nil {
+	if s.settings, err = s.place().settled(ctx, s.serveCmd.Settings, s.log); err != nil {
 		return err
 	}
 	s.closeAtEnd("the settings", s.settings.Close)
-	keeper := audit.KeptIn(s.settings)
+	if s.settings.IsShared() {
+		s.store.Copies.Settings = s.settings.CopyFile
+	}
+	keeper, err := auditKeeper(s.settings, s.dir)
+	if err != nil {
+		return err
+	}
 	if s.shared.audit, err = audit.Open(ctx, audit.Options{Dir: s.dir, Keeper: keeper, Log: s.log}); err != nil {
 		return err
 	}

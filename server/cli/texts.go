@@ -26,7 +26,11 @@ var texts = kong.Vars{
 		"not say where.",
 	"catalog": "The PostgreSQL database that has the catalog, such as postgres://rowback@db.example.org/rowback. By " +
 		"default the catalog is in the data directory; embedded: it is to be there again.",
-	"standby":    "Wait while another server has the store, then take over.",
+	"settings": "Where users, tokens, webhooks, quotas and sessions are: catalog, beside the catalog in PostgreSQL, or " +
+		"directory. They are moved there. By default they are where they were; those of a new store are in the directory.",
+	"standby": "Wait while another server has the store, then take over.",
+	"token_catalog": "With --data: the PostgreSQL database that has the settings of the store, if they are not in the " +
+		"directory.",
 	"catalog_of": "The PostgreSQL database that has the catalog of the store.",
 	"cache_dir": "Directory for copies of the objects of --objects, best on a fast disk. By default one in the data " +
 		"directory.",

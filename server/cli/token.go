@@ -51,6 +51,7 @@ type tokenCreateCmd struct {
 	Project     []string `help:"${token_project}" placeholder:"NAME"`
 	Expires     duration `help:"How long it is valid, such as 90d or 12h; by default for ever." placeholder:"TIME"`
 	Data        string   `help:"${token_data}" type:"path" placeholder:"DIR"`
+	Catalog     string   `help:"${token_catalog}" placeholder:"URL"`
 }
 
 // Run makes a token and prints it alone, so that a script can take it.
@@ -93,7 +94,7 @@ func (cmd *tokenCreateCmd) recover(c console) error {
 		return err
 	}
 	defer held.Release()
-	set, err := ownSettings(ctx, cmd.Data, marker)
+	set, err := place{dir: cmd.Data, catalog: cmd.Catalog}.own(ctx, marker)
 	if err != nil {
 		return err
 	}

@@ -167,6 +167,10 @@ func (e *exam) catalog(ctx context.Context) {
 // settings looks at a copy of what can't be made anew: users, tokens, webhooks.
 func (e *exam) settings(ctx context.Context) {
 	const remedy = "Put settings.db of a backup back: rowback restore lays one out in another directory."
+	if marker, _, err := datadir.Read(e.Dir); err == nil && marker.Settings != "" {
+		e.ok("settings", "they are in PostgreSQL, beside the catalog")
+		return
+	}
 	copied, err := settings.Copy(ctx, e.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		marker, _, errMarker := datadir.Read(e.Dir)

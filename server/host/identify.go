@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"errors"
 	"net"
 	"net/http"
@@ -37,7 +38,7 @@ func Unknown(c *fiber.Ctx, how string) error {
 	case why == nil:
 		return fiber.NewError(http.StatusUnauthorized, how)
 	case why.Unavailable:
-		return &Refusal{http.StatusServiceUnavailable, "provider_unavailable", why.Why, 0}
+		return &Refusal{http.StatusServiceUnavailable, cmp.Or(why.Code, "provider_unavailable"), why.Why, 0}
 	}
 	return fiber.NewError(http.StatusUnauthorized, why.Why)
 }

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strings"
@@ -54,7 +55,7 @@ func Refused(err error) error {
 	case !errors.As(err, &why):
 		return err
 	case why.Unavailable:
-		return &Refusal{http.StatusServiceUnavailable, "provider_unavailable", why.Why, 0}
+		return &Refusal{http.StatusServiceUnavailable, cmp.Or(why.Code, "provider_unavailable"), why.Why, 0}
 	}
 	return fiber.NewError(http.StatusUnauthorized, why.Why)
 }

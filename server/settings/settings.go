@@ -1,9 +1,10 @@
 // Package settings keeps what a server is told and what can't be rebuilt from the objects of its store: users, tokens,
 // projects, webhooks, schedules. It is one SQLite database, DATA/settings.db, apart from the catalog, which is an index
-// of the objects and may be lost.
+// of the objects and may be lost; or tables beside the catalog's in PostgreSQL.
 //
-// The tables are in migrations, in one sequence; the SQL of each is in the package that owns it. Every change is one
-// transaction, durable when it returns.
+// The tables are in migrations, in one sequence; the SQL of each is in the package that owns it, and is what both
+// databases understand, with ? and ?N for parameters (translate.go). Every change is one transaction, durable when it
+// returns. Transactions that write are one after another, whichever server they are of.
 package settings
 
 import (
@@ -19,6 +20,8 @@ import (
 
 	"github.com/mattn/go-sqlite3"
 	"github.com/pressly/goose/v3"
+
+	"github.com/rowback/rowback/storage/catalog"
 )
 
 //go:embed migrations/*.sql
@@ -31,6 +34,7 @@ const File = "settings.db"
 type DB struct {
 	*sql.DB // for reading; it refuses to write
 	writes  *sql.DB
+	shared  *shared // nil: it is a file that this process alone has open
 }
 
 // Open opens the database of a data directory, creates it if it is missing, and runs pending migrations.
@@ -53,7 +57,7 @@ func Open(ctx context.Context, dir string) (*DB, error) {
 		return nil, errors.Join(err, writes.Close())
 	}
 	reads.SetMaxIdleConns(4)
-	return &DB{reads, writes}, nil
+	return &DB{DB: reads, writes: writes}, nil
 }
 
 // ErrDamaged is returned for a file that is not a database, or a damaged one.
@@ -81,13 +85,20 @@ func makePrivate(path string) error {
 	return f.Close()
 }
 
-// migrate runs pending migrations, and refuses a database of a newer program.
+// migrate runs pending migrations of a file.
 func migrate(ctx context.Context, db *sql.DB) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	return upgrade(ctx, goose.DialectSQLite3, db, files)
+}
+
+// upgrade runs pending migrations, and refuses a database of a newer program.
+func upgrade(
+	ctx context.Context, dialect goose.Dialect, db *sql.DB, files fs.FS, options ...goose.ProviderOption,
+) error {
+	p, err := goose.NewProvider(dialect, db, files, options...)
 	if err != nil {
 		return err
 	}
@@ -106,14 +117,30 @@ func migrate(ctx context.Context, db *sql.DB) error {
 func (d *DB) Write(ctx context.Context, f func(*sql.Tx) error) error {
 	tx, err := d.writes.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return told(err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
+	if d.shared == nil {
+		if err := f(tx); err != nil {
+			return err
+		}
+		return tx.Commit()
+	}
+	if err := d.shared.enter(ctx, tx); err != nil {
+		return err
+	}
 	if err := f(tx); err != nil {
 		return err
 	}
-	return tx.Commit()
+	return d.shared.commit(ctx, d.writes, tx)
 }
+
+// IsConstraint reports whether err is the violation of a constraint: what was to be added is there already, or what it
+// refers to is not.
+func IsConstraint(err error) bool { return catalog.IsConstraint(err) }
+
+// IsShared reports whether the settings are in a database that other servers can reach.
+func (d *DB) IsShared() bool { return d.shared != nil }
 
 // Close closes the database.
 func (d *DB) Close() error { return errors.Join(d.DB.Close(), d.writes.Close()) }

@@ -178,8 +178,10 @@ func (f *feed) joined(ctx context.Context, change func(*sql.Tx) error) error {
 	}
 	f.marks = nil
 	return f.DB.Write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.Exec(`DELETE FROM webhook_marks; DELETE FROM webhook_proposals`); err != nil {
-			return err
+		for _, table := range []string{"webhook_marks", "webhook_proposals"} {
+			if _, err := tx.Exec(`DELETE FROM ` + table); err != nil {
+				return err
+			}
 		}
 		if err := errors.Join(setProposals(tx, told), forgetDiscussions(tx, f.now())); err != nil {
 			return err

@@ -47,7 +47,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	counter(c.outcomes, c.counts.dropped.Load(), "dropped")
 	counter(c.attempts, c.counts.attempts.Load())
 	var enabled, all, queued, oldest int64
-	err := c.DB.QueryRow(`SELECT COALESCE(SUM(is_enabled), 0), count(*) FROM webhooks`).Scan(&enabled, &all)
+	err := c.DB.QueryRow(`SELECT count(*) FILTER (WHERE is_enabled), count(*) FROM webhooks`).Scan(&enabled, &all)
 	if err == nil {
 		err = c.DB.QueryRow(`SELECT count(*), COALESCE(MIN(d.created_at), 0) FROM webhooks h
 			JOIN webhook_deliveries d ON d.webhook_id = h.id AND d.state = 'queued'

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/rowback/rowback/server/settings"
+	"github.com/rowback/rowback/server/settings/settingstest"
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/intake"
@@ -62,7 +63,7 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.store.Close() })
-	if w.db, err = settings.Open(t.Context(), w.dir); err != nil {
+	if w.db, err = settingstest.Open(t.Context(), t, w.dir); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.db.Close() })

@@ -198,13 +198,13 @@ func (tx Tx) told(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) && tx.over.Err() == nil {
 		err = errors.Join(errSilent, err)
 	}
-	return marked(err)
+	return Marked(err)
 }
 
 // told marks the error of a transaction that failed because the database is away.
 func (c *Catalog) told(err error) error {
 	if c.in.isRemote() {
-		return marked(err)
+		return Marked(err)
 	}
 	return err
 }

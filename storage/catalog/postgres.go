@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -78,7 +77,7 @@ const lockClass = 0x726f7762
 // OpenPostgres opens the catalog in a PostgreSQL database, of which the role in the URL may create tables, and runs
 // pending migrations. It waits for another server that has it, or fails with ErrTaken.
 func OpenPostgres(ctx context.Context, url string, o PostgresOptions) (*Catalog, error) {
-	config, err := configured(url)
+	config, err := PostgresConfig(url)
 	if err != nil {
 		return nil, err
 	}
@@ -94,8 +93,8 @@ func OpenPostgres(ctx context.Context, url string, o PostgresOptions) (*Catalog,
 	return newCatalog(p.write, read, p, o.Hook), nil
 }
 
-// configured returns how to connect to a database. What the URL says of a session's parameters is left as it is.
-func configured(url string) (*pgx.ConnConfig, error) {
+// PostgresConfig returns how to connect to a database. What the URL says of a session's parameters is left as it is.
+func PostgresConfig(url string) (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("the address of the catalog is not one of a PostgreSQL database: %w", err)
@@ -161,7 +160,7 @@ func (p *postgres) explain(err error) error {
 	if errors.Is(err, ErrTaken) {
 		return err
 	}
-	if err = marked(err); IsUnavailable(err) {
+	if err = Marked(err); IsUnavailable(err) {
 		return fmt.Errorf("PostgreSQL can't be reached for the catalog (%s): %w", p.where(), err)
 	}
 	return err
@@ -278,7 +277,7 @@ func (*postgres) dialect() goose.Dialect { return goose.DialectPostgres }
 
 func (*postgres) files() (fs.FS, error) {
 	files, err := fs.Sub(migrations, "migrations")
-	return translated{files}, err
+	return Translated(files, translate), err
 }
 
 func (*postgres) isRemote() bool { return true }
@@ -305,45 +304,8 @@ func (*postgres) reading() *sql.TxOptions {
 func (p *postgres) commit(ctx context.Context, cancel func(), tx *sql.Tx) error {
 	late := time.AfterFunc(statementTime, cancel)
 	defer late.Stop()
-	var id string
-	if err := tx.QueryRowContext(ctx, `SELECT pg_current_xact_id()::text`).Scan(&id); err != nil {
-		return errors.Join(errRolledBack, err)
-	}
-	err := tx.Commit()
-	if err == nil {
-		return nil
-	}
-	if state := stateOf(err); strings.HasPrefix(state, integrityClass) || strings.HasPrefix(state, rollbackClass) {
-		return errors.Join(errRolledBack, err)
-	}
-	return p.outcome(context.WithoutCancel(ctx), id, err)
-}
-
-// outcomeTime is how long it is tried to find out what came of a transaction.
-const outcomeTime = 20 * time.Second
-
-// outcome finds out whether a transaction was committed whose commit failed with an error: nil if it was.
-func (p *postgres) outcome(ctx context.Context, id string, cause error) error {
-	ctx, done := context.WithTimeout(ctx, outcomeTime)
-	defer done()
-	for {
-		var status *string // null: it is too long ago
-		// Connecting makes sure that the catalog is still this server's, and in the same database.
-		err := p.write.QueryRowContext(ctx, `SELECT pg_xact_status($1::text::xid8)`, id).Scan(&status)
-		switch {
-		case err == nil && status != nil && *status == "committed":
-			return nil
-		case err == nil && status != nil && *status == "aborted":
-			return errors.Join(errRolledBack, cause)
-		case err == nil && status == nil, p.lost.Load():
-			return errors.Join(ErrUncertain, cause, err)
-		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(ErrUncertain, cause, err)
-		case <-time.After(waitBetween):
-		}
-	}
+	// Connecting again makes sure that the catalog is still this server's.
+	return CommitPostgres(ctx, p.write, tx, p.lost.Load)
 }
 
 func (*postgres) over(_ context.Context, do func() error) error { return do() }
@@ -354,7 +316,7 @@ func (*postgres) settle(context.Context, bool) error { return nil }
 func (*postgres) damage(Tx) (string, error) { return "", nil }
 
 func (p *postgres) bytes(ctx context.Context) (n int64, err error) {
-	return n, marked(p.write.QueryRowContext(ctx, `SELECT COALESCE(SUM(pg_total_relation_size(c.oid)), 0)::bigint
+	return n, Marked(p.write.QueryRowContext(ctx, `SELECT COALESCE(SUM(pg_total_relation_size(c.oid)), 0)::bigint
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind = 'r' AND n.nspname = current_schema()`).Scan(&n))
 }
@@ -364,13 +326,13 @@ func (p *postgres) holds(ctx context.Context) error {
 	if p.lost.Load() {
 		return ErrLost
 	}
-	return marked(p.write.PingContext(ctx))
+	return Marked(p.write.PingContext(ctx))
 }
 
 // CopyPostgres writes a copy of a catalog in PostgreSQL as a file of SQLite, whichever server has it. One without
 // tables is a catalog without rows.
 func CopyPostgres(ctx context.Context, url, path string) error {
-	config, err := configured(url)
+	config, err := PostgresConfig(url)
 	if err != nil {
 		return err
 	}
@@ -387,6 +349,15 @@ func CopyPostgres(ctx context.Context, url, path string) error {
 		return p.explain(err)
 	}
 	return errors.Join(frozen.CopyTo(ctx, path), frozen.Close())
+}
+
+// Epoch is the tenure in which this server has the catalog, as the table tenure counts them: it changes when another
+// server takes over. 0: the catalog is in the data directory, and no other server can.
+func (c *Catalog) Epoch() int64 {
+	if p, ok := c.in.(*postgres); ok {
+		return p.epoch.Load()
+	}
+	return 0
 }
 
 // IsLost reports whether err says that the catalog is not this server's any more: it has to be opened again.

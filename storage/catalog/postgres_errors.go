@@ -17,8 +17,8 @@ type cutOff struct{ error }
 // Unwrap returns the error.
 func (e cutOff) Unwrap() error { return e.error }
 
-// marked returns an error of the database as cutOff, if it is one.
-func marked(err error) error {
+// Marked returns an error of the database as one that IsUnavailable knows, if it says that the database is away.
+func Marked(err error) error {
 	if err == nil || !isCut(err) {
 		return err
 	}
@@ -39,7 +39,7 @@ func isCut(err error) bool {
 // isStale reports whether an error of the database is of a connection that was there and is gone: another one may do.
 func isStale(err error) bool {
 	var connect *pgconn.ConnectError
-	return !errors.As(err, &connect) && !errors.Is(err, errSilent) && IsUnavailable(marked(err))
+	return !errors.As(err, &connect) && !errors.Is(err, errSilent) && IsUnavailable(Marked(err))
 }
 
 // isUnsent reports whether nothing of a statement was sent, other than because its request has ended.

@@ -224,15 +224,17 @@ func aCutConnection(t *testing.T) {
 		return tx.AddDataset(f.dataset("d", "people"))
 	})
 	p := f.in.(*postgres)
-	for id, want := range map[string]error{
-		f.lastID(true):  nil,
-		f.lastID(false): errRolledBack,
-		"99999999":      ErrUncertain, // PostgreSQL does not know it: it is another one than it was
+	timeline := p.timeline.Load()
+	for of, want := range map[transaction]error{
+		{f.lastID(true), timeline}:     nil,
+		{f.lastID(false), timeline}:    errRolledBack,
+		{"99999999", timeline}:         ErrUncertain, // PostgreSQL does not know it: it is another one than it was
+		{f.lastID(true), timeline + 1}: ErrUncertain, // it may have another transaction by this id
 	} {
 		lost := errors.New("the answer was lost")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		if err := p.outcome(ctx, id, lost); !errors.Is(err, want) || want == nil && err != nil {
-			t.Errorf("transaction %s: %v, not %v", id, err, want)
+		if err := of.outcome(ctx, p.write, p.lost.Load, lost); !errors.Is(err, want) || want == nil && err != nil {
+			t.Errorf("transaction %v: %v, not %v", of, err, want)
 		}
 		cancel()
 	}

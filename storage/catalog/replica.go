@@ -96,7 +96,7 @@ func copyRows(ctx context.Context, rows *sql.Rows, insert *sql.Stmt, columns int
 		}
 		for i, v := range values {
 			if text, ok := v.(string); ok {
-				values[i] = unescape(text)
+				values[i] = Unescape(text)
 			}
 		}
 		if _, err := insert.ExecContext(ctx, values...); err != nil {

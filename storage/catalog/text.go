@@ -21,13 +21,14 @@ func (tx Tx) texts(args []any) []any {
 	}
 	for i, a := range args {
 		if text, ok := a.(string); ok {
-			args[i] = escape(text)
+			args[i] = Escape(text)
 		}
 	}
 	return args
 }
 
-func escape(text string) string {
+// Escape returns a text as PostgreSQL can store it.
+func Escape(text string) string {
 	if utf8.ValidString(text) && !strings.ContainsRune(text, 0) && !strings.ContainsRune(text, escapeRune) {
 		return text
 	}
@@ -49,7 +50,8 @@ func escape(text string) string {
 	return out.String()
 }
 
-func unescape(text string) string {
+// Unescape is the reverse of Escape.
+func Unescape(text string) string {
 	if !strings.ContainsRune(text, escapeRune) {
 		return text
 	}
@@ -84,9 +86,9 @@ func (u unescaped) Scan(dest ...any) error {
 	for _, d := range dest {
 		switch text := d.(type) {
 		case *string:
-			*text = unescape(*text)
+			*text = Unescape(*text)
 		case *sql.NullString:
-			text.String = unescape(text.String)
+			text.String = Unescape(text.String)
 		}
 	}
 	return err

@@ -10,10 +10,15 @@ import (
 	"strings"
 )
 
-// translated are the migrations for PostgreSQL. They are written once, in SQL that both databases understand. Only two
-// things have to be translated: texts are compared byte by byte, and a trigger calls a function.
-// TestBothDatabasesHaveTheSameTables proves it.
-type translated struct{ fs.FS }
+// translated are migrations for PostgreSQL. They are written once, for SQLite.
+type translated struct {
+	fs.FS
+	text func(string) string
+}
+
+// Translated returns migrations of which each is translated. The part that undoes it is left out: nothing ever runs that
+// on PostgreSQL.
+func Translated(files fs.FS, text func(string) string) fs.FS { return translated{files, text} }
 
 // Open opens a migration, translated.
 func (t translated) Open(name string) (fs.File, error) {
@@ -25,7 +30,8 @@ func (t translated) Open(name string) (fs.File, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return migration{f, bytes.NewReader([]byte(translate(string(text))))}, nil
+	up, _, _ := strings.Cut(string(text), "-- +goose Down")
+	return migration{f, bytes.NewReader([]byte(t.text(up)))}, nil
 }
 
 type migration struct {
@@ -40,9 +46,10 @@ var (
 	trigger  = regexp.MustCompile(`(?s)CREATE TRIGGER (\w+) AFTER ([A-Z a-z_]+?) ON (\w+) BEGIN\n(.*?)\nEND;`)
 )
 
-// translate translates a migration. It leaves out the part that undoes it: nothing ever runs that on PostgreSQL.
+// translate translates a migration of the catalog, which is in SQL that both databases understand. Only two things have
+// to be translated: texts are compared byte by byte, and a trigger calls a function. TestBothDatabasesHaveTheSameTables
+// proves it.
 func translate(text string) string {
-	text, _, _ = strings.Cut(text, "-- +goose Down")
 	text = textType.ReplaceAllString(text, `TEXT COLLATE "C"`)
 	return trigger.ReplaceAllString(text, `CREATE FUNCTION $1() RETURNS trigger LANGUAGE plpgsql AS $$$$
 BEGIN

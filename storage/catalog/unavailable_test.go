@@ -40,7 +40,7 @@ func TestWhichErrorsAreOfACutConnection(t *testing.T) {
 		{ErrMoved, false},
 		{nil, false},
 	} {
-		if got := IsUnavailable(marked(c.err)); got != c.want {
+		if got := IsUnavailable(Marked(c.err)); got != c.want {
 			t.Errorf("%v: %v", c.err, got)
 		}
 	}

@@ -39,7 +39,7 @@ func names(list ...string) map[string]string {
 }
 
 func TestWhatADirectoryIs(t *testing.T) {
-	newer := `{"id":"x","format_version":3}`
+	newer := `{"id":"x","format_version":4}`
 	marker := `{"id":"one","format_version":1,"created_at":"2026-01-31T10:00:00Z"}`
 	for name, c := range map[string]struct {
 		files map[string]string

@@ -26,6 +26,8 @@ type Marker struct {
 	IsGuarded bool `json:"guarded,omitempty"`
 	// Catalog is where the catalog is, unless it is in the directory: PostgresCatalog.
 	Catalog string `json:"catalog,omitempty"`
+	// Settings is where the server's settings are, unless they are in the directory: PostgresCatalog, beside the catalog.
+	Settings string `json:"settings,omitempty"`
 	// Objects say where the objects are; nil: in the directory. Directory is the id of the directory then, which the
 	// bucket has as well.
 	Objects   *Objects `json:"objects,omitempty"`
@@ -53,8 +55,8 @@ const (
 	// PostgresCatalog says in store.json that the catalog is in a PostgreSQL database.
 	PostgresCatalog = "postgresql"
 	// formatVersion is the newest format that this program knows. It increases when older programs would misread a
-	// store: those of the first format look for the catalog in the directory.
-	formatVersion = 2
+	// store: those of the first format look for the catalog in the directory, and those of the second for the settings.
+	formatVersion = 3
 )
 
 // CatalogsBefore matches the catalogs of earlier versions that are kept.
@@ -167,11 +169,24 @@ func Guard(dir string) error {
 	return Write(dir, m, nil)
 }
 
+// MoveSettings notes in store.json where the settings are: PostgresCatalog, or nothing for the directory.
+func MoveSettings(dir, place string) error {
+	m, _, err := Read(dir)
+	if err != nil {
+		return err
+	}
+	m.Settings = place
+	return Write(dir, m, nil)
+}
+
 // Write writes store.json.
 func Write(dir string, m Marker, hook blob.Hook) error {
 	m.FormatVersion = 1
-	if m.Catalog != "" {
-		m.FormatVersion = formatVersion
+	switch {
+	case m.Settings != "":
+		m.FormatVersion = 3
+	case m.Catalog != "":
+		m.FormatVersion = 2
 	}
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
