@@ -30,7 +30,7 @@ const (
 // OpenPostgres opens the settings in a PostgreSQL database and runs pending migrations. epoch is the tenure in which this
 // server has the catalog: once another server has taken that over, nothing is written here either. 0: no server has it.
 func OpenPostgres(ctx context.Context, url string, epoch int64) (*DB, error) {
-	config, err := catalog.PostgresConfig(url)
+	config, err := configured(url)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func OpenPostgres(ctx context.Context, url string, epoch int64) (*DB, error) {
 // ReadPostgres opens the settings in a PostgreSQL database for reading alone: nothing is migrated. Without any, the
 // error is fs.ErrNotExist.
 func ReadPostgres(ctx context.Context, url string) (*DB, error) {
-	config, err := catalog.PostgresConfig(url)
+	config, err := configured(url)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +59,24 @@ func ReadPostgres(ctx context.Context, url string) (*DB, error) {
 		return nil, errors.Join(told(err), reads.Close())
 	}
 	return &DB{reads, reads, &shared{}}, nil
+}
+
+// limits are parameters of every session. A server that stands still in a transaction must not hold up the others: its
+// session is ended. A statement that waits for longer than this is refused, and so is the request.
+var limits = map[string]string{"idle_in_transaction_session_timeout": "10s", "statement_timeout": "30s"}
+
+// configured returns how to connect. What the URL says of the limits is left as it is.
+func configured(url string) (*pgx.ConnConfig, error) {
+	config, err := catalog.PostgresConfig(url)
+	if err != nil {
+		return nil, err
+	}
+	for name, limit := range limits {
+		if _, given := config.RuntimeParams[name]; !given {
+			config.RuntimeParams[name] = limit
+		}
+	}
+	return config, nil
 }
 
 func readPostgres(config pgx.ConnConfig) *sql.DB {

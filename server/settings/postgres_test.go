@@ -29,6 +29,7 @@ func TestInPostgreSQL(t *testing.T) {
 		"a change is whole and stays":         aChangeIsWhole,
 		"servers write one after another":     oneAfterAnother,
 		"what was taken over is not written":  takenOver,
+		"one that stands still holds up none": standingStill,
 		"they are moved there and back":       thereAndBack,
 	} {
 		url := database()
@@ -149,6 +150,34 @@ func oneAfterAnother(t *testing.T, url string) {
 	work.Wait()
 	if names := texts(t, servers[0], `SELECT name FROM users ORDER BY name`); len(names) != each*len(servers) {
 		t.Errorf("%d users: %v", len(names), names)
+	}
+}
+
+// A server that stands still while it writes, such as one that was suspended, loses its transaction to those that wait.
+func standingStill(t *testing.T, url string) {
+	still, other := openURL(t, url+"&idle_in_transaction_session_timeout=200ms", 0), openURL(t, url, 0)
+	add := func(tx *sql.Tx, name string) error {
+		_, err := tx.Exec(`INSERT INTO users (name, created_at) VALUES (?, 0)`, name)
+		return err
+	}
+	err := still.Write(t.Context(), func(tx *sql.Tx) error {
+		if err := add(tx, "ada"); err != nil {
+			return err
+		}
+		// It returns only once the session of the one that stands still was ended.
+		if err := other.Write(t.Context(), func(tx *sql.Tx) error { return add(tx, "ben") }); err != nil {
+			t.Errorf("who waited: %v", err)
+		}
+		return nil
+	})
+	if !catalog.IsUnavailable(err) || errors.Is(err, catalog.ErrUncertain) {
+		t.Errorf("who stood still: %v", err)
+	}
+	if names := texts(t, other, `SELECT name FROM users`); !slices.Equal(names, []string{"ben"}) {
+		t.Error(names)
+	}
+	if err := still.Write(t.Context(), func(tx *sql.Tx) error { return add(tx, "eve") }); err != nil {
+		t.Errorf("it does not go on: %v", err)
 	}
 }
 

@@ -49,6 +49,7 @@ func IsConstraint(err error) bool {
 // The states of PostgreSQL that the catalog acts upon, and the first two characters of some.
 const (
 	uniqueViolation = "23505"
+	stoodStill      = "25P03" // the session was ended, since it did nothing in a transaction
 
 	integrityClass  = "23"
 	connectionClass = "08"

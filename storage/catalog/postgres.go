@@ -370,6 +370,9 @@ func IsUnavailable(err error) bool {
 		return true
 	}
 	if state := stateOf(err); state != "" {
+		if state == stoodStill {
+			return true
+		}
 		switch state[:2] {
 		case connectionClass, rollbackClass, resourceClass, operatorClass:
 			return true
