@@ -120,6 +120,20 @@ func (s *shared) enter(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
+// Holds reports why nothing can be written: another server has taken over, or the database is away. What can't be undone
+// is done only after it was asked.
+func (d *DB) Holds(ctx context.Context) error {
+	if d.shared == nil || d.shared.epoch == 0 {
+		return nil
+	}
+	var epoch int64
+	err := d.QueryRowContext(ctx, `SELECT epoch FROM tenure`).Scan(&epoch)
+	if err == nil && epoch != d.shared.epoch {
+		err = catalog.ErrLost
+	}
+	return told(err)
+}
+
 // commit commits a transaction. Where the database can't say what came of it, whoever asked is told so.
 func (s *shared) commit(ctx context.Context, db *sql.DB, tx *sql.Tx) error {
 	err := told(catalog.CommitPostgres(ctx, db, tx, nil))

@@ -206,8 +206,11 @@ func takenOver(t *testing.T, url string) {
 	if err := insert(first, "ben"); !errors.Is(err, catalog.ErrLost) || !catalog.IsUnavailable(err) {
 		t.Errorf("the former server writes: %v", err)
 	}
+	if err := first.Holds(t.Context()); !errors.Is(err, catalog.ErrLost) {
+		t.Errorf("the former server has them: %v", err)
+	}
 	second := openURL(t, url, next.Epoch())
-	if err := insert(second, "eve"); err != nil {
+	if err := errors.Join(insert(second, "eve"), second.Holds(t.Context()), openFile(t).Holds(t.Context())); err != nil {
 		t.Error(err)
 	}
 	if names := texts(t, second, `SELECT name FROM users ORDER BY name`); !slices.Equal(names, []string{"ada", "eve"}) {

@@ -117,6 +117,10 @@ func (s *sender) serve(ctx context.Context, id string) error {
 		if err != nil || !ok {
 			return err
 		}
+		// Where another server has taken over, the message is that one's: what came of it could not be recorded here.
+		if err := s.DB.Holds(ctx); err != nil {
+			return err
+		}
 		o, err := s.send(ctx, to, d.Event, []byte(d.Body))
 		if err != nil || ctx.Err() != nil {
 			return err // it is sent again after the next start: at least once, that is
