@@ -238,6 +238,8 @@ func fill(t *testing.T, db *DB) {
 			`UPDATE webhook_versions SET last = 4`,
 			`INSERT INTO webhook_alerts (webhook_id, name) VALUES ('w', 'disk')`,
 			`INSERT INTO webhook_proposals (dataset_id, number, revision, entries, state) VALUES ('d', 1, 2, 3, 'open')`,
+			`INSERT INTO webhook_discussions (dataset_id, from_commit, to_dataset_id, to_commit, revision, entry)
+				VALUES ('d', 1, 'd', 2, 3, 4)`,
 			`INSERT INTO audit_heads (directory, number, hash) VALUES ('', 12, 'h')`,
 			`INSERT INTO quotas (project_id, max_bytes) VALUES (3, 1000)`,
 		} {
