@@ -64,14 +64,7 @@ func (d *directory) openBucket(given *ObjectStore) (*bucket.Bucket, error) {
 			"if they were moved, change objects.url there", known.URL, datadir.MarkerFile, given.URL)
 	}
 	d.objects = given
-	o := bucket.Options{
-		URL: given.URL, Endpoint: given.Endpoint, Region: given.Region, Encryption: given.Encryption,
-		StorageClass: given.StorageClass,
-	}
-	if given.Client != nil {
-		given.Client(&o)
-	}
-	return bucket.Open(o)
+	return given.open()
 }
 
 // known returns where the objects of the directory's store are, and whether there is one.
@@ -126,20 +119,8 @@ func readBucketMarker(ctx context.Context, b *bucket.Bucket) (m bucketMarker, er
 
 // found makes a prefix of a bucket a store, unless it has something else, or is within another store.
 func (d *directory) found(ctx context.Context, b *bucket.Bucket) error {
-	around, err := b.Above(ctx, datadir.MarkerFile)
-	if err != nil {
+	if err := isFree(ctx, b); err != nil {
 		return err
-	}
-	if around != "" {
-		return fmt.Errorf("%s is within the store in %s, which would take its objects for its own. Name another prefix",
-			b.URL(), around)
-	}
-	for o, err := range b.List(ctx, "", true) {
-		if err != nil {
-			return err
-		}
-		return fmt.Errorf("%s has %s but no %s, so it is not a store's. Name a prefix below which there is nothing",
-			b.URL(), o.Key, datadir.MarkerFile)
 	}
 	mine := bucketMarker{ID: d.newID(), Directory: d.newID()}
 	if err := d.isCatalogOf(ctx, mine.ID); err != nil {
@@ -154,6 +135,31 @@ func (d *directory) found(ctx context.Context, b *bucket.Bucket) error {
 	}
 	d.marker.Directory, d.marker.Objects = mine.Directory, &d.objects.Objects
 	return d.mark(mine.ID)
+}
+
+// isFree reports why a new store can't be made in a prefix without a store.json.
+func isFree(ctx context.Context, b *bucket.Bucket) error {
+	around, err := b.Above(ctx, datadir.MarkerFile)
+	if err != nil {
+		return err
+	}
+	if around != "" {
+		return fmt.Errorf("%s is within the store in %s, which would take its objects for its own. Name another prefix",
+			b.URL(), around)
+	}
+	for o, err := range b.List(ctx, "", true) {
+		switch {
+		case err != nil:
+			return err
+		case o.Key == copyFile:
+			return fmt.Errorf("the copy of a store to %s is not complete. Complete it with rowback copy", b.URL())
+		case o.Key == datadir.MarkerFile:
+			return fmt.Errorf("%s has a store already. Name a prefix below which there is nothing", b.URL())
+		}
+		return fmt.Errorf("%s has %s but no %s, so it is not a store's. Name a prefix below which there is nothing",
+			b.URL(), o.Key, datadir.MarkerFile)
+	}
+	return nil
 }
 
 // goOn has this directory go on with the objects of a store. The one that had them finds out at its next write.

@@ -64,6 +64,7 @@ type program struct {
 	Webhook webhookCmd `cmd:"" group:"server" help:"Signed messages about what happens, to URLs."`
 	Audit   auditCmd   `cmd:"" group:"server" help:"List entries of the audit log, or check it."`
 	Backup  backupCmd  `cmd:"" group:"server" help:"Back up a store with its history; list, prune, check, restore backups."`
+	Copy    copyCmd    `cmd:"" group:"server" help:"Copy a store to another place: a directory, or a database and a bucket."`
 	Repair  repairCmd  `cmd:"" group:"server" help:"Put damaged files of a store back from a backup."`
 	Check   checkCmd   `cmd:"" group:"server" help:"Check a data directory, while no server has it open."`
 	Doctor  doctorCmd  `cmd:"" group:"server" help:"Examine a data directory and the machine, and say what to do."`

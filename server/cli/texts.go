@@ -114,6 +114,10 @@ var texts = kong.Vars{
 	"only_project":  "Only of this project: its name or number. By default of all.",
 	"sql_project":   "The project whose datasets are named: its name or number.",
 	"hook_project":  "Only of this project: its name or number. By default of all, and of the server.",
+	"copy_from": "Where the store is: its data directory, with the URL of the database that has its catalog, or that and " +
+		"its bucket; comma-separated, as DIR, DIR,postgres://… or postgres://…,s3://bucket/prefix.",
+	"copy_to": "Where the copy is made: an empty data directory, a database and an empty prefix of a bucket, or both, " +
+		"comma-separated. Users, tokens, webhooks and the audit log go from one data directory to another.",
 	"repair_running": "Have the server put back what it knows to be damaged, from its own backups (--backup-to), while it " +
 		"runs.",
 	"webhook_allow": "An address, a network such as 10.0.0.0/8, or a host that webhooks may send to although it is not " +

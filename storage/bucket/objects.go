@@ -85,7 +85,12 @@ func (b *Bucket) Replace(ctx context.Context, key, path string) error {
 	if err != nil {
 		return err
 	}
-	return b.put(ctx, key, f, info.Size(), b.options())
+	return b.PutFrom(ctx, key, f, info.Size())
+}
+
+// PutFrom stores so many bytes, in place of an object that has the key.
+func (b *Bucket) PutFrom(ctx context.Context, key string, in io.Reader, size int64) error {
+	return b.put(ctx, key, in, size, b.options())
 }
 
 func (b *Bucket) options() minio.PutObjectOptions {

@@ -52,6 +52,9 @@ const (
 	// CatalogFile is the name of the catalog. SQLite appends to it for its log.
 	CatalogFile = "catalog.db"
 
+	// CopyFile is in the copy of a store that is not complete.
+	CopyFile = "copying.json"
+
 	// PostgresCatalog says in store.json that the catalog is in a PostgreSQL database.
 	PostgresCatalog = "postgresql"
 	// formatVersion is the newest format that this program knows. It increases when older programs would misread a
@@ -121,6 +124,8 @@ func (m *Marker) decode(text []byte) error {
 // surveyed returns ErrNotStore unless a directory without a marker is a store of a version that did not write one.
 func surveyed(dir string, has map[string]bool, foreign []string) error {
 	switch {
+	case has[CopyFile]:
+		return fmt.Errorf("%w: the copy of a store to %s is not complete. Complete it with rowback copy", ErrNotStore, dir)
 	case has[CatalogFile] && has["objects"]:
 		return nil
 	case len(foreign) > 0:

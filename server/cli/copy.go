@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/datadir"
+)
+
+// copyCmd copies a store to another place, while a server has it or not.
+type copyCmd struct {
+	From           string `help:"${copy_from}" required:"" placeholder:"PLACE"`
+	To             string `help:"${copy_to}" required:"" placeholder:"PLACE"`
+	S3Endpoint     string `help:"${s3_endpoint}" name:"s3-endpoint" placeholder:"URL"`
+	S3Region       string `help:"Region of the bucket. By default AWS_REGION, else us-east-1." name:"s3-region"`
+	S3Encryption   string `help:"${s3_encryption}" name:"s3-encryption" placeholder:"HOW"`
+	S3StorageClass string `help:"Storage class of the objects. By default the bucket's." name:"s3-storage-class"`
+}
+
+// Help explains how a store moves.
+func (cmd *copyCmd) Help() string {
+	return "While a server has the store, the command copies what is there and what is new, and waits. Stop the server: " +
+		"then the command copies the rest, compares the digests of all states, and only then makes the copy a store. " +
+		"It may be stopped at any moment; call it again and it goes on."
+}
+
+// Run copies the store.
+func (cmd *copyCmd) Run(c console) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	from, err := cmd.place(cmd.From)
+	if err != nil {
+		return fmt.Errorf("--from: %w", err)
+	}
+	to, err := cmd.place(cmd.To)
+	if err != nil {
+		return fmt.Errorf("--to: %w", err)
+	}
+	plan := storage.CopyPlan{From: from, To: to, Say: func(text string) { c.note(text) }}
+	out, err := storage.CopyStore(ctx, plan, storage.Options{Program: version})
+	if ctx.Err() != nil {
+		return fmt.Errorf("stopped after %d objects. Call it again: it goes on", out.Objects)
+	}
+	if err != nil {
+		return err
+	}
+	return c.answer(out, func() {
+		c.printf("Copied %d datasets with %d commits; the digests of %d states are equal. %d objects, %s.\n"+
+			"Start the server there, and not on the former place any more.\n",
+			out.Datasets, out.Commits, out.States, out.Objects, humanize.Bytes(uint64(out.Bytes))) // #nosec G115 -- sizes
+	})
+}
+
+// place reads a place: its parts are told apart by their beginnings.
+func (cmd *copyCmd) place(text string) (p storage.CopyPlace, err error) {
+	for _, part := range placeParts(text) {
+		switch {
+		case strings.HasPrefix(part, "s3://") && p.Objects == nil:
+			p.Objects = &storage.ObjectStore{Objects: datadir.Objects{
+				URL: part, Endpoint: cmd.S3Endpoint, Region: cmd.S3Region, Encryption: cmd.S3Encryption,
+				StorageClass: cmd.S3StorageClass,
+			}}
+		case isDatabase(part) && p.Catalog == "":
+			p.Catalog = part
+		case !strings.Contains(part, "://") && p.Dir == "" && part != "":
+			p.Dir = part
+		default:
+			return p, fmt.Errorf("a place is a directory, postgres://… and s3://bucket/prefix, one of each at most, " +
+				"comma-separated")
+		}
+	}
+	return p, nil
+}
+
+// placeParts splits a place at the commas before a URL, or after one before a path: a database may have several hosts.
+func placeParts(text string) (parts []string) {
+	from := 0
+	for i := range text {
+		rest := text[min(i+1, len(text)):]
+		if text[i] != ',' || !isDatabase(rest) && !strings.HasPrefix(rest, "s3://") && !strings.HasPrefix(rest, "/") &&
+			!strings.HasPrefix(rest, ".") {
+			continue
+		}
+		parts, from = append(parts, text[from:i]), i+1
+	}
+	return append(parts, text[from:])
+}
+
+func isDatabase(part string) bool {
+	return strings.HasPrefix(part, "postgres://") || strings.HasPrefix(part, "postgresql://")
+}
