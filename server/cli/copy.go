@@ -52,9 +52,10 @@ func (cmd *copyCmd) Run(c console) error {
 		return err
 	}
 	return c.answer(out, func() {
-		c.printf("Copied %d datasets with %d commits; the digests of %d states are equal. %d objects, %s.\n"+
+		c.printf("Copied %s with %s; the digests of %s are equal. %s, %s.\n"+
 			"Start the server there, and not on the former place any more.\n",
-			out.Datasets, out.Commits, out.States, out.Objects, humanize.Bytes(uint64(out.Bytes))) // #nosec G115 -- sizes
+			countOf(out.Datasets, "dataset"), countOf(out.Commits, "commit"), countOf(out.States, "state"),
+			countOf(out.Objects, "object"), humanize.Bytes(uint64(out.Bytes))) // #nosec G115 -- sizes
 	})
 }
 
