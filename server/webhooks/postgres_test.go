@@ -11,6 +11,7 @@ func TestOnPostgreSQL(t *testing.T) {
 	settingstest.OnPostgreSQL(t, map[string]func(*testing.T){
 		"TestWhatHappensToADatasetIsQueuedInItsOrder": TestWhatHappensToADatasetIsQueuedInItsOrder,
 		"TestWhatHappensToAProposalIsQueued":          TestWhatHappensToAProposalIsQueued,
+		"TestCommentsOnAComparisonAreQueued":          TestCommentsOnAComparisonAreQueued,
 		"TestWhatIsMadeAfterTheDataWerePutBack":       TestWhatIsMadeAfterTheDataWerePutBack,
 		"TestADisabledWebhookMissesWhatHappens":       TestADisabledWebhookMissesWhatHappens,
 		"TestTheQueueIsBounded":                       TestTheQueueIsBounded,
