@@ -35,7 +35,7 @@ func (h *History) blockers(
 			"There is no policy %q. A policy is stack or records.", fault.Clip(string(p)))
 	}
 	u.answer = Rollbackable{Policy: p, Detail: fmt.Sprintf("Commit %d can be rolled back.", commit), Blockers: []Blocker{}}
-	if err := h.catalog.Read(ctx, func(tx catalog.Tx) error { return u.read(tx, h, head.Dataset, commit) }); err != nil {
+	if err := h.catalog.Read(ctx, func(tx catalog.Tx) error { return u.read(tx, h, head, commit) }); err != nil {
 		return u, err
 	}
 	// It has no state before it that is the fork's own.
@@ -52,7 +52,9 @@ func (h *History) blockers(
 }
 
 // read reads what the commit did, and which commits came after it. What came with it in one merge is not among these.
-func (u *undoing) read(tx catalog.Tx, h *History, d catalog.Dataset, commit int64) error {
+// None are read where it is plain that none of them touched its records.
+func (u *undoing) read(tx catalog.Tx, h *History, head *snapshot.Snapshot, commit int64) error {
+	d := head.Dataset
 	c, err := tx.Commit(d.ID, commit)
 	if err != nil {
 		return orNotFound(err, "commit_not_found", "Commit %d not found in dataset '%s'", commit, d.Name)
@@ -61,6 +63,11 @@ func (u *undoing) read(tx catalog.Tx, h *History, d catalog.Dataset, commit int6
 		return err
 	}
 	u.did[commit] = u.undone
+	if u.answer.Policy == Records {
+		if alone, err := isUntouched(tx, head, u.undone); alone || err != nil {
+			return err
+		}
+	}
 	after, err := tx.CommitsAfter(d.ID, commit)
 	u.after = slices.DeleteFunc(after, func(l catalog.Commit) bool {
 		return l.MergeCommitID != 0 && l.MergeCommitID != c.MergeCommitID || l.ID == c.MergeCommitID
