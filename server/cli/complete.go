@@ -29,11 +29,17 @@ func (cmd *completionCmd) Help() string {
 // completionScripts have each shell ask the program what a word may be.
 var completionScripts = map[string]string{
 	"bash": `_rowback() {
-  local IFS=$'\n' cur words
-  words=("${COMP_WORDS[@]:1:COMP_CWORD}")
-  COMPREPLY=($(rowback __complete -- "${words[@]}" 2>/dev/null | cut -f1))
+  local IFS=$' \t\n' words cur
+  # Bash splits words at = and : as well, and what it wants is the end of the last part.
+  read -ra words <<<"${COMP_LINE:0:COMP_POINT}"
+  [[ ${COMP_LINE:0:COMP_POINT} == *[[:space:]] ]] && words+=("")
+  cur=${words[${#words[@]}-1]}
+  IFS=$'\n'
+  COMPREPLY=($(rowback __complete -- "${words[@]:1}" 2>/dev/null | cut -f1))
   if [ ${#COMPREPLY[@]} -eq 0 ]; then
-    COMPREPLY=($(compgen -f -- "${COMP_WORDS[COMP_CWORD]}"))
+    COMPREPLY=($(compgen -f -- "${cur##*=}"))
+  elif [[ $cur == *[=:]* ]]; then
+    COMPREPLY=("${COMPREPLY[@]#"${cur%"${cur##*[=:]}"}"}")
   fi
 }
 complete -o filenames -F _rowback rowback
@@ -51,9 +57,14 @@ if [ "$funcstack[1]" = _rowback ]; then _rowback "$@"; else compdef _rowback row
 `,
 	"fish": `function __rowback
   set -l words (commandline -opc) (commandline -ct)
-  rowback __complete -- $words[2..-1] 2>/dev/null
+  set -l found (rowback __complete -- $words[2..-1] 2>/dev/null)
+  if set -q found[1]
+    printf '%s\n' $found
+  else
+    __fish_complete_path (commandline -ct)
+  end
 end
-complete -c rowback -a '(__rowback)'
+complete -c rowback -f -a '(__rowback)'
 `,
 }
 
