@@ -81,6 +81,36 @@ func TestEveryExampleIsACommandLine(t *testing.T) {
 	}
 }
 
+// What --help and help print fits 80 columns, with an example for each command. The line of usage is left out: it has
+// every argument and flag that is needed.
+func TestTheHelpOfEachCommandHasAnExampleAndFits(t *testing.T) {
+	parser, err := newParser(&program{}, console{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, leaf := range parser.Model.Leaves(true) {
+		path := strings.TrimPrefix(commandPath(leaf), "rowback ")
+		isShown := !leaf.Hidden && !leaf.Parent.Hidden
+		if isShown && len(examples[path]) == 0 {
+			t.Errorf("%s has no example", path)
+		}
+		for _, line := range examples[path] {
+			if len(line) > 78 {
+				t.Errorf("with its margin this is too wide for 80 columns: %s", line)
+			}
+		}
+	}
+	var list strings.Builder
+	if err := (&helpCmd{}).Run(console{out: &list}); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(list.String()) {
+		if len(strings.TrimSuffix(line, "\n")) > 80 {
+			t.Errorf("too wide for 80 columns: %s", line)
+		}
+	}
+}
+
 // shellWords splits a command line with quotes, up to a redirection.
 func shellWords(line string) (words []string) {
 	var word strings.Builder

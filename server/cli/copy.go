@@ -46,7 +46,7 @@ func (cmd *copyCmd) Run(c console) error {
 	plan := storage.CopyPlan{From: from, To: to, Say: func(text string) { c.note(text) }}
 	out, err := storage.CopyStore(ctx, plan, storage.Options{Program: version})
 	if ctx.Err() != nil {
-		return fmt.Errorf("stopped after %d objects. Call it again: it goes on", out.Objects)
+		return fmt.Errorf("stopped after %s. Call it again: it goes on", countOf(out.Objects, "object"))
 	}
 	if err != nil {
 		return err

@@ -108,7 +108,7 @@ func (cmd *versionRollbackCmd) Run(c console) error {
 type incrementVersionCmd struct {
 	versionedFlags
 	VersionType string `help:"${version_type}" enum:"major,minor,patch,auto" default:"patch"`
-	Description string `short:"m" aliases:"message" help:"What is new in it."`
+	Description string `short:"m" aliases:"message" placeholder:"TEXT" help:"What is new in it."`
 	Ref         string `help:"What it names: ${refs}." default:"head"`
 	Force       bool   `help:"Name the state although a version does already."`
 }

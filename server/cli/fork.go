@@ -41,7 +41,7 @@ type forkCreateCmd struct {
 	datasetFlags
 	Name        string  `arg:"" help:"Of the fork."`
 	Ref         string  `help:"Where the fork starts: ${refs}." default:"head"`
-	Description *string `short:"m" aliases:"message" help:"Of the fork, instead of the dataset's."`
+	Description *string `short:"m" aliases:"message" placeholder:"TEXT" help:"Of the fork, instead of the dataset's."`
 }
 
 // Run forks a dataset.

@@ -139,7 +139,11 @@ func (cmd *helpCmd) Run(c console) error {
 			}
 			c.println()
 		}
-		c.println(exitCodes)
+		title, codes, _ := strings.Cut(exitCodes, ": ")
+		c.printf("%s\n", c.styled(terminal.Bold, title))
+		for code := range strings.SplitSeq(strings.TrimSuffix(codes, "."), "; ") {
+			c.printf("  %s\n", code)
+		}
 		return nil
 	})
 }

@@ -26,7 +26,7 @@ type program struct {
 	Dataset  datasetCmd  `cmd:"" group:"data" help:"List, create, show, edit, rename, delete or undelete datasets."`
 	Commit   importCmd   `cmd:"" group:"data" aliases:"import" help:"Commit files of records to a dataset."`
 	Query    queryCmd    `cmd:"" group:"data" help:"Run SQL over datasets at any ref, or type it at a prompt."`
-	Export   exportCmd   `cmd:"" group:"data" help:"Write a dataset's records, at any ref, to a file or standard output."`
+	Export   exportCmd   `cmd:"" group:"data" help:"Write the records at any ref to a file or standard output."`
 	Variable variableCmd `cmd:"" group:"data" help:"List, show, create, edit or delete columns."`
 	Digest   digestCmd   `cmd:"" group:"data" help:"Print a digest of a dataset's records, equal for equal records."`
 
@@ -63,8 +63,8 @@ type program struct {
 	Session sessionCmd `cmd:"" group:"server" help:"List or end the sessions of those who have logged in to the pages."`
 	Webhook webhookCmd `cmd:"" group:"server" help:"Signed messages about what happens, to URLs."`
 	Audit   auditCmd   `cmd:"" group:"server" help:"List entries of the audit log, or check it."`
-	Backup  backupCmd  `cmd:"" group:"server" help:"Back up a store with its history; list, prune, check, restore backups."`
-	Copy    copyCmd    `cmd:"" group:"server" help:"Copy a store to another place: a directory, or a database and a bucket."`
+	Backup  backupCmd  `cmd:"" group:"server" help:"Back up a store; list, prune, check, restore backups."`
+	Copy    copyCmd    `cmd:"" group:"server" help:"Copy a store to a directory, or to a database and a bucket."`
 	Repair  repairCmd  `cmd:"" group:"server" help:"Put damaged files of a store back from a backup."`
 	Check   checkCmd   `cmd:"" group:"server" help:"Check a data directory, while no server has it open."`
 	Doctor  doctorCmd  `cmd:"" group:"server" help:"Examine a data directory and the machine, and say what to do."`

@@ -68,7 +68,7 @@ type projectCreateCmd struct {
 	remote
 	Name        string `arg:"" help:"The project's name."`
 	ID          int64  `help:"The number of a project that has datasets already; by default a new one." placeholder:"N"`
-	Description string `short:"m" aliases:"message" help:"What it is for."`
+	Description string `short:"m" aliases:"message" placeholder:"TEXT" help:"What it is for."`
 }
 
 // Run adds a project.

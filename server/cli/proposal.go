@@ -100,7 +100,7 @@ type proposalCreateCmd struct {
 	datasetFlags
 	Title       string `arg:"" help:"What the merge is for, in a line."`
 	From        string `help:"${merge_from}" required:"" placeholder:"FORK"`
-	Description string `short:"m" aliases:"message" help:"More about it."`
+	Description string `short:"m" aliases:"message" placeholder:"TEXT" help:"More about it."`
 }
 
 // Run opens a proposal.
@@ -206,7 +206,7 @@ func (cmd *proposalApproveCmd) Run(c console) error {
 type proposalEditCmd struct {
 	oneProposal
 	Title       *string `help:"Its new title."`
-	Description *string `short:"m" aliases:"message" help:"More about it."`
+	Description *string `short:"m" aliases:"message" placeholder:"TEXT" help:"More about it."`
 	State       *string `help:"closed, or open again." placeholder:"STATE"`
 }
 

@@ -19,7 +19,7 @@ type savepointCmd struct {
 type savepointCreateCmd struct {
 	datasetFlags
 	formatFlag
-	Description string `short:"m" aliases:"message" help:"What the savepoint is for."`
+	Description string `short:"m" aliases:"message" placeholder:"TEXT" help:"What the savepoint is for."`
 	List        bool   `help:"List the savepoints, newest first, instead of creating one." hidden:""`
 }
 
@@ -33,7 +33,7 @@ type savepointListCmd struct {
 type savepointEditCmd struct {
 	datasetFlags
 	Savepoint   string `arg:"" help:"Name, such as master__000003, or id."`
-	Description string `short:"m" aliases:"message" help:"What the savepoint is for." required:""`
+	Description string `short:"m" aliases:"message" placeholder:"TEXT" help:"What the savepoint is for." required:""`
 }
 
 // savepointAnswer is a savepoint as the command line shows it.

@@ -19,7 +19,7 @@ type tagCmd struct {
 // tagFlags are what a tag names and says.
 type tagFlags struct {
 	Ref         string  `help:"What it names: ${refs}." default:"head"`
-	Description *string `short:"m" aliases:"message" help:"What it is for."`
+	Description *string `short:"m" aliases:"message" placeholder:"TEXT" help:"What it is for."`
 }
 
 // tagCreateCmd makes a tag.

@@ -46,7 +46,7 @@ func (t tokenAnswer) bound() string {
 type tokenCreateCmd struct {
 	remote
 	User        string   `help:"Whose it is; by default yours. Others' are for admins." placeholder:"NAME"`
-	Description string   `short:"m" aliases:"message" help:"What it is for."`
+	Description string   `short:"m" aliases:"message" placeholder:"TEXT" help:"What it is for."`
 	Role        string   `help:"${token_role}"`
 	Project     []string `help:"${token_project}" placeholder:"NAME"`
 	Expires     duration `help:"How long it is valid, such as 90d or 12h; by default for ever." placeholder:"TIME"`

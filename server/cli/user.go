@@ -105,7 +105,7 @@ type userCreateCmd struct {
 	Name        string `arg:"" help:"The user's name."`
 	Role        string `help:"A role: reader, writer, maintainer or admin."`
 	Project     string `help:"Name or number of the project of that role; * for all." default:"*" placeholder:"NAME"`
-	Description string `short:"m" aliases:"message" help:"Who that is."`
+	Description string `short:"m" aliases:"message" placeholder:"TEXT" help:"Who that is."`
 	SSO         bool   `name:"sso" help:"Whoever the identity provider calls by this name is this user."`
 }
 

@@ -60,7 +60,7 @@ func (cmd *versionListCmd) Run(c console) error {
 type versionCreateCmd struct {
 	datasetFlags
 	Type        string `help:"${version_type}" enum:"major,minor,patch,auto" default:"patch"`
-	Description string `short:"m" aliases:"message" help:"What is new in it."`
+	Description string `short:"m" aliases:"message" placeholder:"TEXT" help:"What is new in it."`
 	Ref         string `help:"What it names: ${refs}." default:"head"`
 	Force       bool   `help:"Name the state although a version does already."`
 }

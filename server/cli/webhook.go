@@ -41,7 +41,7 @@ type createWebhookCmd struct {
 	Kind        []string    `help:"Only of this type, such as commit.created; may be repeated." placeholder:"TYPE"`
 	Dataset     string      `help:"Only of this dataset: its name or id." placeholder:"NAME"`
 	ProjectID   *projectRef `help:"${hook_project}" aliases:"project" placeholder:"NAME"`
-	Description string      `short:"m" aliases:"message" help:"What it is for."`
+	Description string      `short:"m" aliases:"message" placeholder:"TEXT" help:"What it is for."`
 }
 
 // Run makes the webhook.
@@ -124,7 +124,7 @@ type editWebhookCmd struct {
 	URL         *string  `help:"Where the messages are posted." placeholder:"URL"`
 	Kind        []string `help:"Only of this type; may be repeated; all for any." placeholder:"TYPE"`
 	Enabled     *bool    `help:"Whether messages are sent." negatable:""`
-	Description *string  `short:"m" aliases:"message" help:"What it is for."`
+	Description *string  `short:"m" aliases:"message" placeholder:"TEXT" help:"What it is for."`
 }
 
 // Run changes the webhook.
