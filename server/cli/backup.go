@@ -8,6 +8,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/rowback/rowback/server/terminal"
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/backup"
 )
@@ -163,12 +164,12 @@ func (cmd *backupListCmd) Run(c console) error {
 			if a.FamilyID != nil {
 				of = "family " + *a.FamilyID
 			}
-			row(a.ID, of, a.LastCommit, a.Objects, humanize.Bytes(uint64(a.Bytes)), humanize.Bytes(uint64(a.CopiedBytes)),
-				a.Damaged)
+			row(a.ID, of, a.LastCommit, terminal.Count(a.Objects), humanize.Bytes(uint64(a.Bytes)),
+				humanize.Bytes(uint64(a.CopiedBytes)), a.Damaged)
 		}
 	})
 	if err == nil && answer.Unreadable > 0 {
-		err = fmt.Errorf("%d more backups have damaged manifests", answer.Unreadable)
+		err = fmt.Errorf("%s not listed: the manifest is damaged", countOf(answer.Unreadable, "backup"))
 	}
 	return err
 }

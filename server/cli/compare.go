@@ -1,9 +1,10 @@
 package cli
 
 import (
-	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/rowback/rowback/server/terminal"
 )
 
 // compareCmd shows what changed between two refs.
@@ -29,12 +30,18 @@ type comparison struct {
 	Columns           map[string]int64  `json:"columns,omitempty"`
 }
 
-// rows lists the comparison as a table, one fact a row.
-func (k comparison) rows(row func(...any)) {
-	row("entries added", k.Added)
-	row("entries removed", k.Removed)
-	row("entries modified", k.Modified)
-	row("total entries", fmt.Sprintf("%d -> %d", k.TotalV1, k.TotalV2))
+// print shows the comparison as a table, one fact a row; as JSON it is answer.
+func (k comparison) print(c console, f formatFlag, answer any, header string) error {
+	return f.print(c, answer, header, func(row func(...any)) { k.rows(c.screen, row) })
+}
+
+// rows lists the facts of the comparison.
+func (k comparison) rows(screen terminal.Screen, row func(...any)) {
+	count := func(n int64) string { return screen.Count(terminal.Count(n)) }
+	row("entries added", count(k.Added))
+	row("entries removed", count(k.Removed))
+	row("entries modified", count(k.Modified))
+	row("total entries", count(k.TotalV1)+" -> "+count(k.TotalV2))
 	if k.QualityChange == nil {
 		row("quality score change", "not known")
 	} else {
@@ -46,7 +53,7 @@ func (k comparison) rows(row func(...any)) {
 		row("metadata "+name, k.MetadataChanges[name])
 	}
 	for _, name := range sorted(k.Columns) {
-		row("modified in "+name, k.Columns[name])
+		row("modified in "+name, count(k.Columns[name]))
 	}
 }
 
@@ -70,5 +77,5 @@ func (cmd *compareCmd) Run(c console) error {
 	if err := cmd.get(cmd.path("compare"), query, &k); err != nil {
 		return err
 	}
-	return cmd.print(c, k, "FROM "+cmd.From+"\tTO "+cmd.To, k.rows)
+	return k.print(c, cmd.formatFlag, k, "FROM "+cmd.From+"\tTO "+cmd.To)
 }

@@ -90,7 +90,7 @@ func (cmd *compareVersionsCmd) Run(c console) error {
 	if cmd.Format == "table" && !c.json {
 		c.println(answer.Summary)
 	}
-	return cmd.print(c, answer, "FROM "+cmd.Version1+"\tTO "+cmd.Version2, answer.Comparison.rows)
+	return answer.Comparison.print(c, cmd.formatFlag, answer, "FROM "+cmd.Version1+"\tTO "+cmd.Version2)
 }
 
 // versionRollbackCmd rolls a dataset back to a version.
