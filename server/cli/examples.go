@@ -21,6 +21,7 @@ var examples = map[string][]string{
 		"rowback compare head --to-dataset survey -d employees --json",
 	},
 	"completion":     {"rowback completion bash > ~/.local/share/bash-completion/completions/rowback"},
+	"copy":           {"rowback copy --from /srv/rowback --to /mnt/rowback"},
 	"dataset create": {"rowback dataset create people --key id --require name"},
 	"dataset delete": {"rowback dataset delete people"},
 	"dataset edit": {
