@@ -59,7 +59,7 @@ func TestWhatADirectoryIs(t *testing.T) {
 		"something large":               {files: names("a", "b", "c", "d", "e"), says: "a, b, c and 2 more"},
 		"a marker that is not JSON":     {files: map[string]string{"store.json": "{"}, says: "store.json is damaged"},
 		"a marker without an id":        {files: map[string]string{"store.json": `{"format_version":1}`}, says: "is damaged"},
-		"a newer format":                {files: map[string]string{"store.json": newer}, says: "has format 3"},
+		"a newer format":                {files: map[string]string{"store.json": newer}, says: "has format 4"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, bare, err := datadir.Read(directory(t, c.files))
