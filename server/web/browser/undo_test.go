@@ -116,6 +116,12 @@ func TestAPersonRestoresAnEarlierState(t *testing.T) {
 	b.see("3 commits since commit")
 	b.click("button", "Restore")
 	b.see("The dataset is as it was at")
+	b.click("link", "Undo this…")
+	b.see("not blocked")
+	b.click("button", "Roll back commit")
+	b.see("was rolled back.")
+	b.click("link", "Compare before and after")
+	b.see("3 → 5")
 }
 
 func TestAPersonMergesWithAConflict(t *testing.T) {
@@ -127,17 +133,29 @@ func TestAPersonMergesWithAConflict(t *testing.T) {
 	s.commit(t, dataset, "upsert", `[{"id":2,"city":"Leeds"},{"id":3,"city":"Surat"}]`)
 	b := visit(t, s, "/datasets/"+dataset+"/merge?source="+fork)
 	b.allow("data:image/svg+xml") // the browser's own icon of a field for a date
-	b.see("1 action in conflict")
+	b.see("1 commit in conflict")
 	b.see("2 records that it changed were changed here too")
 	b.see("Decide 1 conflict first.")
+	if b.sees("Dataset.upsert") {
+		t.Error("an action is called by its name in the API")
+	}
 	b.accessible()
+	// On a phone, the choice is in sight beside the record's key.
+	b.size(390, 844)
+	b.narrowEnough()
+	var right float64
+	b.eval(`document.querySelector('td input[type=radio][aria-label^=Theirs]').parentElement.getBoundingClientRect().right`, &right)
+	if right > 390 {
+		t.Errorf("the choice ends at %v", right)
+	}
+	b.size(1280, 900)
 	b.click("radio", "Theirs for record 2")
 	b.see("Decide 1 conflict first.")
 	b.click("radio", "Ours for record 3")
-	b.see("2 actions would be played")
+	b.see("2 commits would be applied")
 	b.gone("Decide 1 conflict first.")
 	b.click("button", "Merge")
-	b.see("2 actions merged.")
+	b.see("2 commits merged.")
 	var data []struct {
 		ID   int64
 		City string
@@ -166,4 +184,25 @@ func TestAReaderIsOfferedNoUndo(t *testing.T) {
 	b.see("Rolling back needs the role writer.")
 	b.goTo("/datasets/employees/restore?ref=1")
 	b.see("Restoring needs the role maintainer.")
+}
+
+// Reverting to a savepoint takes the later ones off the list, and the records come back when it is undone.
+func TestAPersonRevertsToASavepoint(t *testing.T) {
+	s := demo(t)
+	dataset, _ := people(t, s)
+	var made struct{ Version string }
+	s.ask(t, "POST", "/api/v1/datasets/"+dataset+"/savepoints", "application/json", `{"description":"before the audit"}`, &made)
+	s.commit(t, dataset, "append", `[{"id":9,"city":"Rome"}]`)
+	b := visit(t, s, "/datasets/"+dataset+"/restore?ref="+made.Version)
+	b.see("1 commit since commit")
+	b.click("checkbox", "Revert to the savepoint")
+	b.see("Revert to " + made.Version)
+	b.accessible()
+	b.click("button", "Revert to")
+	b.see("The dataset is as it was at")
+	b.click("link", "Undo this…")
+	b.click("button", "Roll back commit")
+	b.see("was rolled back.")
+	b.click("link", "Compare before and after")
+	b.see("4 → 5")
 }

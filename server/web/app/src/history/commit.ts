@@ -49,6 +49,13 @@ export type Action = {
   records_modified: number
 }
 
+/** What an action did, in words: the API says Dataset.upsert, Variable.create. */
+export function actionName(key: string): string {
+  const [noun = '', verb = ''] = key.split('.')
+  if (!verb || noun === 'Dataset') return verb || key
+  return noun === 'Variable' ? `${verb} column` : `${verb} ${noun.toLowerCase()}`
+}
+
 /** A name that a commit has. */
 export type Label = { kind: 'version' | 'savepoint' | 'tag' | 'head'; text: string; title: string }
 

@@ -14,8 +14,13 @@ describe('the points of a trend', () => {
   })
 
   it('are commits from the oldest on', () => {
-    const commit = (id: number) => ({ id, records_total: id, message: '', mode: 'append', created_at: '2026-01-01T00:00:00Z' })
-    expect(ofCommits([commit(3), commit(1)]).map((p) => [p.ref, p.note])).toEqual([['1', 'append'], ['3', 'append']])
+    const commit = (id: number) => ({
+      id, records_total: id, records_added: id - 1, records_removed: 0, records_modified: 0, message: '', mode: 'append',
+      created_at: '2026-01-01T00:00:00Z',
+    })
+    expect(ofCommits([commit(3), commit(1)]).map((p) => [p.ref, p.note, p.hasRecords])).toEqual([
+      ['1', 'append', false], ['3', 'append', true],
+    ])
   })
 
   it('are sampled with both ends', () => {

@@ -6,6 +6,7 @@ export type Point = {
   at: Date
   total: number // records
   note: string // what was said of it
+  hasRecords?: boolean // of a commit: it wrote or removed some
 }
 
 export type Measure = { quality: number | null; categories: Record<string, number> }
@@ -15,7 +16,10 @@ type Version = {
   version: string; commit_id: number; total_entries: number; description: string; created_at: string; is_active: boolean
   vacuumed_at?: string
 }
-type Commit = { id: number; records_total: number; message: string; created_at: string; mode: string; vacuumed_at?: string }
+type Commit = {
+  records_added: number; records_removed: number; records_modified: number
+  id: number; records_total: number; message: string; created_at: string; mode: string; vacuumed_at?: string
+}
 
 // ofVersions returns the states that active versions name, in the order of their numbers. Those that vacuum removed are
 // left out: they can't be read.
@@ -33,7 +37,7 @@ export function ofCommits(list: Commit[]): Point[] {
     .filter((c) => !c.vacuumed_at)
     .map((c) => ({
       ref: String(c.id), label: String(c.id), at: new Date(c.created_at), total: c.records_total,
-      note: c.message || c.mode,
+      note: c.message || c.mode, hasRecords: c.records_added + c.records_removed + c.records_modified > 0,
     }))
     .reverse()
 }
