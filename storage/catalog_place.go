@@ -59,16 +59,33 @@ const waitBetween = 300 * time.Millisecond
 // takeCatalog opens the catalog that is in PostgreSQL, if it is, and no other server has it.
 func (d *directory) takeCatalog(ctx context.Context) error {
 	isRemote, err := d.isRemote()
+	if err == nil && d.there {
+		err = d.isThere(isRemote)
+	}
 	if err != nil || !isRemote || d.catalog != nil {
 		return err
 	}
 	d.catalog, err = catalog.OpenPostgres(ctx, d.remote, catalog.PostgresOptions{
-		Server: d.server, Hook: d.catalogHook, Waiting: d.waiting,
+		Server: d.server, Hook: d.catalogHook, Waiting: d.waiting, Existing: d.there,
 	})
+	if errors.Is(err, catalog.ErrNoCatalog) {
+		return fmt.Errorf("%w. Name the database that the server of this store names with --catalog", err)
+	}
 	if errors.Is(err, catalog.ErrTaken) {
 		return fmt.Errorf("%w: %w. Stop it, or start this one with --standby: it waits, and takes over", ErrInUse, err)
 	}
 	return err
+}
+
+// isThere refuses to move the catalog to another place.
+func (d *directory) isThere(isRemote bool) error {
+	switch {
+	case isRemote && d.marker.Catalog == "":
+		return errors.New("the catalog of this store is in its data directory, and not in PostgreSQL: leave out --catalog")
+	case !isRemote && d.marker.Catalog != "":
+		return errCatalogElsewhere
+	}
+	return nil
 }
 
 // openRemote opens the catalog in PostgreSQL.

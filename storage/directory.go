@@ -25,6 +25,7 @@ type directory struct {
 	last    datadir.Closed // what is known to be as it was when the store was closed
 
 	remote  string // Options.Catalog
+	there   bool   // Options.CatalogThere
 	server  string
 	waiting func(error) // Options.Waiting
 
@@ -64,6 +65,9 @@ func (d *directory) catalogPath() string { return filepath.Join(d.path, datadir.
 // openCatalog opens the catalog, where it is. One of another store is refused.
 func (d *directory) openCatalog(ctx context.Context) error {
 	isRemote, err := d.isRemote()
+	if err == nil && d.there {
+		err = d.isThere(isRemote)
+	}
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ func newStore(dir string, o Options) *Store {
 		copies: copies,
 	}
 	directory := &directory{
-		journal: j, path: dir, hook: o.Hook, remote: o.Catalog, server: o.Server, waiting: o.Waiting,
+		journal: j, path: dir, hook: o.Hook, remote: o.Catalog, there: o.CatalogThere, server: o.Server, waiting: o.Waiting,
 	}
 	j.doubt = directory.doubt
 	return &Store{

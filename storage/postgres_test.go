@@ -14,6 +14,7 @@ import (
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/catalog/postgrestest"
 	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // A store keeps its catalog in PostgreSQL as it does in its directory: it is opened again with it, checked, made anew
@@ -55,6 +56,7 @@ func TestACatalogInPostgreSQL(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+	refusesAnotherPlace(t, server, dir)
 	found, err := storage.Inspect(t.Context(), dir, true, there)
 	if err != nil || len(found.Problems)+len(found.Forward) > 0 {
 		t.Errorf("it is checked: %+v, %v", found, err)
@@ -79,6 +81,34 @@ func TestACatalogInPostgreSQL(t *testing.T) {
 			t.Errorf("in place %d there are %d commits, %v", i, len(commits), err)
 		}
 		b.Close()
+	}
+}
+
+// refusesAnotherPlace makes sure that who only reads a store, such as a backup, does not fill an empty database that was
+// named by mistake, nor move the catalog.
+func refusesAnotherPlace(t *testing.T, server *postgrestest.Server, dir string) {
+	t.Helper()
+	server.Create(t, "empty")
+	empty := server.URL("empty", "")
+	embedded := storagetest.Open(t).ClosedDir()
+	for what, c := range map[string]struct {
+		dir, catalog, says string
+	}{
+		"an empty database":                   {dir, empty, "no catalog in the database"},
+		"a store with its own catalog":        {embedded, empty, "leave out --catalog"},
+		"a catalog in PostgreSQL, and no URL": {dir, storage.EmbeddedCatalog, "name the database"},
+	} {
+		s, err := storage.Open(t.Context(), c.dir, storage.Options{Catalog: c.catalog, CatalogThere: true})
+		if err == nil {
+			s.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	_, err := catalog.OpenPostgres(t.Context(), empty, catalog.PostgresOptions{Existing: true})
+	if !errors.Is(err, catalog.ErrNoCatalog) {
+		t.Errorf("the empty database was filled: %v", err)
 	}
 }
 

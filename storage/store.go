@@ -29,7 +29,10 @@ type Options struct {
 	// Catalog is the URL of a PostgreSQL database that has the catalog; empty: it is where it was, which must be the
 	// data directory; EmbeddedCatalog: it is to be there.
 	Catalog string
-	Server  string // this server, for people: what another one is told that finds the catalog taken
+	// CatalogThere is for commands that only read a store: the catalog must be where it is named already. Otherwise it is
+	// made anew there from the objects.
+	CatalogThere bool
+	Server       string // this server, for people: what another one is told that finds the catalog taken
 	// Waiting is called when another server has the store, with an error that says so: then Open waits until it has
 	// gone. nil: Open fails with that error.
 	Waiting func(error)

@@ -12,17 +12,36 @@ import (
 	"github.com/rowback/rowback/server/terminal"
 )
 
-// auditCmd lists entries of the audit log, or checks it.
+// auditCmd reads the audit log.
 type auditCmd struct {
+	List        auditListCmd        `cmd:"" default:"withargs" help:"List entries, oldest first (the default)."`
+	Check       auditCheckCmd       `cmd:"" help:"Report whether entries are missing or were changed."`
+	Acknowledge auditAcknowledgeCmd `cmd:"" help:"${audit_acknowledge}"`
+}
+
+// auditListCmd lists entries of the audit log.
+type auditListCmd struct {
 	remote
 	formatFlag
 	After   int64  `help:"Only entries with a larger number." default:"0"`
-	User    string `help:"Only those of this user."`
-	Dataset string `help:"Only those about this dataset, by name or id."`
+	User    string `help:"Only those of this user." placeholder:"NAME"`
+	Dataset string `short:"d" help:"Only those about this dataset, by name or id." placeholder:"NAME"`
 	Limit   int    `help:"How many to list; 0: all." default:"50"`
-	Check   bool   `help:"Report whether entries are missing or were changed."`
 
-	Acknowledge string `help:"${audit_acknowledge}" placeholder:"NOTE"`
+	// As it was before these were commands.
+	Check       bool   `hidden:"" help:"See audit check."`
+	Acknowledge string `hidden:"" help:"See audit acknowledge."`
+}
+
+// auditCheckCmd checks the audit log.
+type auditCheckCmd struct {
+	remote
+}
+
+// auditAcknowledgeCmd acknowledges what is wrong with the audit log.
+type auditAcknowledgeCmd struct {
+	remote
+	Note string `arg:"" help:"What happened, for those who read it later."`
 }
 
 // auditEntry is an entry as the command line shows it.
@@ -46,13 +65,13 @@ type auditEntry struct {
 	Detail  string  `json:"detail"`
 }
 
-// Run lists entries, or checks the log.
-func (cmd *auditCmd) Run(c console) error {
+// Run lists entries.
+func (cmd *auditListCmd) Run(c console) error {
 	if cmd.Acknowledge != "" {
-		return cmd.acknowledge(c)
+		return (&auditAcknowledgeCmd{cmd.remote, cmd.Acknowledge}).Run(c)
 	}
 	if cmd.Check {
-		return cmd.check(c)
+		return (&auditCheckCmd{cmd.remote}).Run(c)
 	}
 	query := url.Values{"after": {fmt.Sprint(cmd.After)}, "user": {cmd.User}, "dataset": {cmd.Dataset}}
 	if cmd.Limit > 0 {
@@ -89,8 +108,8 @@ func (e auditEntry) outcome() string {
 	return out
 }
 
-// acknowledge lists what is wrong with the log, and records that the user knows of it.
-func (cmd *auditCmd) acknowledge(c console) error {
+// Run lists what is wrong with the log, and records that the user knows of it.
+func (cmd *auditAcknowledgeCmd) Run(c console) error {
 	var report audit.Report
 	if err := cmd.get("/api/v1/audit/check", nil, &report); err != nil {
 		return err
@@ -98,7 +117,7 @@ func (cmd *auditCmd) acknowledge(c console) error {
 	if len(report.Problems) == 0 {
 		return errors.New("the check of the audit log reports no problem, so there is nothing to acknowledge")
 	}
-	body := map[string]any{"problems_sha256": report.Digest, "note": cmd.Acknowledge}
+	body := map[string]any{"problems_sha256": report.Digest, "note": cmd.Note}
 	if err := cmd.post("/api/v1/audit/acknowledgements", nil, body, nil); err != nil {
 		return err
 	}
@@ -109,8 +128,8 @@ func (cmd *auditCmd) acknowledge(c console) error {
 	})
 }
 
-// check reports whether entries are missing or were changed.
-func (cmd *auditCmd) check(c console) error {
+// Run reports whether entries are missing or were changed.
+func (cmd *auditCheckCmd) Run(c console) error {
 	var report audit.Report
 	if err := cmd.get("/api/v1/audit/check", nil, &report); err != nil {
 		return err

@@ -93,7 +93,7 @@ func (cmd *backupCreateCmd) local() (a backupAnswer, err error) {
 	if _, err := storage.Inspect(ctx, cmd.Data, false, storage.Options{Catalog: cmd.Catalog}); errors.Is(err, storage.ErrNotStore) {
 		return a, err // or it would be made one
 	}
-	store, err := storage.Open(ctx, cmd.Data, storage.Options{Program: version, Catalog: cmd.Catalog})
+	store, err := storage.Open(ctx, cmd.Data, storage.Options{Program: version, Catalog: cmd.Catalog, CatalogThere: true})
 	if errors.Is(err, storage.ErrInUse) {
 		return a, fmt.Errorf("%w, or have it make the backup: start it with --backup-to, then run rowback backup "+
 			"without a directory", err)

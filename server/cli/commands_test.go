@@ -174,7 +174,7 @@ func TestACommandThatIsRefusedSaysWhyAndFails(t *testing.T) {
 			t.Errorf("%s: %d, %q, %q", c.line, code, out, failed)
 		}
 	}
-	_, out, failed, code := rowback(t, "audit --acknowledge known", map[string][]string{
+	_, out, failed, code := rowback(t, "audit acknowledge known", map[string][]string{
 		"GET /api/v1/audit/check": {`200 {"problems":[],"problems_sha256":""}`},
 	})
 	if code == 0 || out != "" || !strings.Contains(failed, "nothing to acknowledge") {

@@ -2,13 +2,18 @@ package cli
 
 // examples are what --help and the manual pages show of a command. Each command has some; a test parses them.
 var examples = map[string][]string{
-	"actions":        {"rowback actions -d survey --since-forking"},
-	"audit":          {"rowback audit --user ada --limit 20"},
-	"backup check":   {"rowback backup check /mnt/backups"},
-	"backup create":  {"rowback backup create", "rowback backup create /mnt/backups --data DIR"},
-	"backup list":    {"rowback backup list"},
-	"backup prune":   {"rowback backup prune /mnt/backups --keep 7 --dry-run"},
-	"backup restore": {"rowback backup restore /mnt/backups NEWDIR"},
+	"actions":           {"rowback actions -d survey --since-forking"},
+	"audit acknowledge": {"rowback audit acknowledge 'the disk was replaced on Friday'"},
+	"audit check":       {"rowback audit check"},
+	"audit list":        {"rowback audit list --user ada --limit 20"},
+	"backup check":      {"rowback backup check /mnt/backups"},
+	"backup create":     {"rowback backup create", "rowback backup create /mnt/backups --data DIR"},
+	"backup list":       {"rowback backup list"},
+	"backup prune":      {"rowback backup prune /mnt/backups --keep 7 --dry-run"},
+	"backup restore": {
+		"rowback backup restore /mnt/backups NEWDIR",
+		"rowback backup restore /mnt/backups --dataset 1/employees --as employees-again --history",
+	},
 	"check":          {"rowback check --data DIR --deep"},
 	"comment create": {"rowback comment create 'Is that right?' 1.0.0 1.1.0 -d employees --key id=2"},
 	"comment list":   {"rowback comment list -d employees", "rowback comment list -d employees 1.0.0 1.1.0"},

@@ -46,7 +46,7 @@ func (cmd *restoreCmd) Run(c console) error {
 		}
 		return (&backupRestoreCmd{
 			cmd.remote, kong.ExpandPath(cmd.Ref), dir, cmd.Damaged, cmd.Dataset, cmd.As, cmd.Into, cmd.State,
-			false, "",
+			false, "", "",
 		}).Run(c)
 	}
 	if cmd.Dataset == "" {
@@ -82,6 +82,7 @@ type backupRestoreCmd struct {
 	Ref     string     `help:"Which state of the dataset: ${refs}." default:"head"`
 	History bool       `help:"${restore_history}"`
 	Data    string     `help:"${restore_data}" type:"path" placeholder:"DIR"`
+	Catalog string     `help:"${catalog_of}" placeholder:"URL"`
 }
 
 // Run restores.

@@ -69,7 +69,7 @@ func (cmd *backupRestoreCmd) localHistory(c console, project int64, name string)
 		}
 		g.Into = into
 	}
-	store, err := storage.Open(ctx, cmd.Data, storage.Options{Program: version})
+	store, err := storage.Open(ctx, cmd.Data, storage.Options{Program: version, Catalog: cmd.Catalog, CatalogThere: true})
 	if errors.Is(err, storage.ErrInUse) {
 		return fmt.Errorf("%w, or have it restore the dataset from its own backups: leave out --data", err)
 	}

@@ -19,7 +19,7 @@ var texts = kong.Vars{
 	"actions_sort": "datetime, -datetime, user or -user.",
 	"backup_dir": "Directory for the backup, of a store that no server has open. Without one, the server makes the " +
 		"backup, in its --backup-to.",
-	"audit_acknowledge": "Record that you know of what --check reports, and what has happened: it stays in the log, and " +
+	"audit_acknowledge": "Record that you know of what audit check reports, and what has happened: it stays in the log, and " +
 		"does not count any more.",
 	"backup_every": "How often the store is backed up to --backup-to, such as 24h or 7d. 0: only on request.",
 	"backup_to": "Directory for backups of the store, on another disk than the data. Clients can ask for a backup, and " +

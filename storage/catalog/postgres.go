@@ -31,6 +31,8 @@ type postgres struct {
 	server string
 	write  *sql.DB
 
+	existing bool // PostgresOptions.Existing
+
 	epoch    atomic.Int64 // 0: it does not have the catalog yet
 	timeline atomic.Int64 // of the database, when it took it
 	session  atomic.Pointer[session]
@@ -51,7 +53,12 @@ type PostgresOptions struct {
 	// Waiting is called when another server has the catalog, with an error that says which, or the database is away;
 	// then Open waits. nil: it fails with that error.
 	Waiting func(err error)
+
+	Existing bool // fail with ErrNoCatalog where there is none, in place of making one
 }
+
+// ErrNoCatalog is returned of a database without a catalog, where one must be there.
+var ErrNoCatalog = errors.New("there is no catalog in the database")
 
 // ErrTaken is returned when another server has the catalog.
 var ErrTaken = errors.New("another server has the catalog")
@@ -81,7 +88,7 @@ func OpenPostgres(ctx context.Context, url string, o PostgresOptions) (*Catalog,
 	if err != nil {
 		return nil, err
 	}
-	p := &postgres{config: config, server: o.Server}
+	p := &postgres{config: config, server: o.Server, existing: o.Existing}
 	p.write = stdlib.OpenDB(*config, stdlib.OptionAfterConnect(p.connected))
 	p.write.SetMaxOpenConns(1)
 	if err := p.take(ctx, o.Waiting); err != nil {
@@ -136,6 +143,9 @@ func (p *postgres) take(ctx context.Context, waiting func(error)) error {
 		case <-time.After(waitBetween):
 		}
 	}
+	if err := p.exists(ctx); err != nil {
+		return err
+	}
 	if err := migrate(ctx, p, p.write); err != nil {
 		return fmt.Errorf("bringing the catalog up to date: %w", p.explain(err))
 	}
@@ -154,6 +164,19 @@ const waitBetween = 300 * time.Millisecond
 
 // timelineNow is the database's timeline, which a replica that takes over begins anew.
 const timelineNow = `('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint`
+
+// exists refuses a database without a catalog, where none is to be made.
+func (p *postgres) exists(ctx context.Context) (err error) {
+	if !p.existing {
+		return nil
+	}
+	var there bool
+	err = p.write.QueryRowContext(ctx, `SELECT to_regclass('goose_db_version') IS NOT NULL`).Scan(&there)
+	if err == nil && !there {
+		err = fmt.Errorf("%w: %s", ErrNoCatalog, p.where())
+	}
+	return err
+}
 
 // explain adds what to do to an error of opening the catalog.
 func (p *postgres) explain(err error) error {
