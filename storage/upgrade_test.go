@@ -19,6 +19,7 @@ import (
 // goldenStores are stores of earlier versions of the program, and the versions of their catalogs.
 var goldenStores = map[string]int64{
 	"store-before-store-json.tar.gz": 2, "store-before-effects.tar.gz": 3, goldenStore: 5, removalStore: 12,
+	togetherStore: 22,
 }
 
 // versionOf returns the version of a closed store's catalog, or of another that lies there.

@@ -49,7 +49,7 @@ func Open(ctx context.Context, dir string) (*DB, error) {
 		return nil, err
 	}
 	writes.SetMaxOpenConns(1)
-	if err := migrate(ctx, writes); err != nil {
+	if err := migrate(ctx, writes, dir); err != nil {
 		return nil, errors.Join(explain(err), writes.Close())
 	}
 	reads, err := sql.Open("sqlite3", "file:"+url.PathEscape(path)+"?_query_only=1&"+options)
@@ -85,13 +85,40 @@ func makePrivate(path string) error {
 	return f.Close()
 }
 
-// migrate runs pending migrations of a file.
-func migrate(ctx context.Context, db *sql.DB) error {
+// migrate runs pending migrations of a file, of which a copy stays beside it. Each is one transaction.
+func migrate(ctx context.Context, db *sql.DB, dir string) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
 	}
+	if err := keepBefore(ctx, db, files, dir); err != nil {
+		return fmt.Errorf("keeping a copy: %w", err)
+	}
 	return upgrade(ctx, goose.DialectSQLite3, db, files)
+}
+
+// keepBefore copies a database of an earlier version to settings.before-<version>.db, for its owner alone.
+func keepBefore(ctx context.Context, db *sql.DB, files fs.FS, dir string) error {
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	if err != nil {
+		return err
+	}
+	has, knows, err := p.GetVersions(ctx)
+	if err != nil || has == 0 || has >= knows {
+		return err
+	}
+	kept := filepath.Join(dir, fmt.Sprintf("settings.before-%05d.db", has))
+	part := kept + ".part"
+	if err := os.RemoveAll(part); err != nil {
+		return err
+	}
+	if err := makePrivate(part); err != nil {
+		return err
+	}
+	if _, err := db.ExecContext(ctx, "VACUUM INTO ?1", part); err != nil {
+		return err
+	}
+	return os.Rename(part, kept)
 }
 
 // upgrade runs pending migrations, and refuses a database of a newer program.
