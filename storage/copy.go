@@ -170,6 +170,10 @@ func (c *copier) openSource(ctx context.Context) error {
 	if s.dir.marker, _, err = datadir.Read(dir); err != nil {
 		return err
 	}
+	if s.dir.marker.Settings != "" {
+		return errors.New("its users and settings are in PostgreSQL, from where they are not copied. Start its server once " +
+			"with --settings directory, which moves them to the data directory")
+	}
 	if _, err := s.dir.isRemote(); err != nil {
 		return err
 	}

@@ -50,6 +50,8 @@ func IsConstraint(err error) bool {
 const (
 	uniqueViolation = "23505"
 	stoodStill      = "25P03" // the session was ended, since it did nothing in a transaction
+	readOnly        = "25006" // it is a replica that follows another server, and takes no writes
+	notPrimary      = "55000" // it is in recovery, and has no log of its own yet
 
 	integrityClass  = "23"
 	connectionClass = "08"

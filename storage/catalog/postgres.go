@@ -393,7 +393,8 @@ func IsUnavailable(err error) bool {
 		return true
 	}
 	if state := stateOf(err); state != "" {
-		if state == stoodStill {
+		switch state {
+		case stoodStill, readOnly, notPrimary:
 			return true
 		}
 		switch state[:2] {

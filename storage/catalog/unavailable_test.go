@@ -28,6 +28,8 @@ func TestWhichErrorsAreOfACutConnection(t *testing.T) {
 		{&pgconn.PgError{Code: "57P01"}, true}, // it is shutting down
 		{&pgconn.PgError{Code: "53300"}, true}, // too many connections
 		{&pgconn.PgError{Code: "40001"}, true},
+		{&pgconn.PgError{Code: "25006"}, true}, // a replica, which takes no writes
+		{&pgconn.PgError{Code: "55000"}, true}, // the same, asked for its own log
 		{errors.Join(errSilent, context.DeadlineExceeded), true},
 		{ErrLost, true},
 		{&pgconn.PgError{Code: uniqueViolation}, false},
