@@ -170,7 +170,7 @@ func (s *Snapshot) DigestScans(files []*catalog.File) (out []DigestScan) {
 		}
 		for some := range slices.Chunk(group, most) {
 			list := s.digestList(s.SchemaOf(some[0]), columns, indexIn(len(some)))
-			sql := "SELECT " + list + " FROM " + s.ReadFiles(some)
+			sql := "SELECT " + list + " FROM " + s.readDigested(some, columns)
 			out = append(out, DigestScan{Columns: columns, Files: some, SQL: sql})
 		}
 	}
@@ -191,6 +191,19 @@ func (s *Snapshot) DigestScans(files []*catalog.File) (out []DigestScan) {
 
 const displacedInPlace = `SELECT {columns} FROM {files} s
 	SEMI JOIN (SELECT _file, _pos FROM {rollback}) d ON {file} = d._file AND s.file_row_number = d._pos`
+
+// readDigested returns the SQL of a scan of files with columns of the state.
+func (s *Snapshot) readDigested(files []*catalog.File, columns []schema.Column) string {
+	if len(files) > 1 { // none of them has very many columns
+		return s.ReadFiles(files)
+	}
+	fs, names := s.SchemaOf(files[0]), make([]string, len(columns))
+	for i, c := range columns {
+		own, _ := fs.ByID(c.ID)
+		names[i] = own.Name
+	}
+	return s.readSome(files, names, false)
+}
 
 // indexIn returns the SQL of the index of a row's file in a scan.
 func indexIn(files int) string {

@@ -21,3 +21,10 @@ func (d *Difference) CountAligned(ctx context.Context, conn *duck.Conn) (out Cou
 	ok, err = out.addAligned(ctx, conn, d)
 	return out, ok, err
 }
+
+// InStrips returns the snapshot whose scans read at most a number of columns each.
+func (s *Snapshot) InStrips(most int) *Snapshot {
+	out := *s
+	out.strip = most
+	return &out
+}

@@ -61,7 +61,7 @@ func (s *Snapshot) pickedScans(place bool, list func(fs schema.Schema) string) (
 			parts["values"] = s.valuesOf(first)
 			scans = append(scans, duck.Fill(scanValues, parts))
 		default:
-			parts["files"] = s.readNumbered([]*catalog.File{first.Part.File})
+			parts["files"] = s.readPart(first.Part)
 			scans = append(scans, duck.Fill(scanRow, parts))
 		}
 	}
@@ -115,8 +115,16 @@ func (s *Snapshot) scanRows(rows []Found, place bool, parts duck.Parts) string {
 	} else if place {
 		parts["place"] = ", s._file, s._pos"
 	}
-	parts["files"], parts["rows"] = s.readNumbered([]*catalog.File{part.File}), strings.Join(numbers, ", ")
+	parts["files"], parts["rows"] = s.readPart(part), strings.Join(numbers, ", ")
 	return duck.Fill(scanRows, parts)
+}
+
+// readPart returns the SQL of a scan of a part with row numbers.
+func (s *Snapshot) readPart(p Part) string {
+	if p.Compacted != nil {
+		return s.readNumbered([]*catalog.File{p.File})
+	}
+	return s.read([]*catalog.File{p.File}, true)
 }
 
 // placeOf selects the place of a row.

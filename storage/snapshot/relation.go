@@ -203,12 +203,12 @@ func (s *Snapshot) noRows(place bool) string {
 // nested one.
 func (s *Snapshot) scan(b branch, place bool, list string) string {
 	files := b.files()
-	from, file, pos := s.ReadFiles(files), "s._file", "s._pos"
-	if !b.isCompacted() {
+	from, file, pos := "", "s._file", "s._pos"
+	if b.isCompacted() {
+		from = s.ReadFiles(files)
+	} else {
+		from = s.read(files, place || len(b.rollbacks) > 0)
 		file, pos = fileOf(files, "s."), "s.file_row_number"
-		if place || len(b.rollbacks) > 0 {
-			from = s.readNumbered(files)
-		}
 	}
 	if place {
 		list += ", " + file + " AS _file, " + pos + " AS _pos"

@@ -43,6 +43,7 @@ type Snapshot struct {
 	whole     *Snapshot // of which this is a part; nil: it is whole
 	isPicked  bool      // of its rows it has only the picked ones (Picked)
 	picked    []Found
+	strip     int // the most columns of a scan of few values (readSome); 0: stripColumns
 }
 
 // New returns a snapshot of a state without files. path returns the path of a file.
