@@ -9,6 +9,7 @@ import (
 
 	"github.com/rowback/rowback/storage/datafile"
 	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/intake"
 	"github.com/rowback/rowback/storage/schema"
 )
 
@@ -25,14 +26,24 @@ func (r *Readers) uploadColumns() int {
 	return max(int(r.limits().Memory/columnBytes)/partColumns, 1) * partColumns
 }
 
+// sliceColumns is how many columns of the upload are written at once. A statement on a Parquet file reads its own columns
+// only, and takes time quadratic in their number. Other formats are read as a whole for each slice, so that they have as
+// few slices as there is memory for.
+func (a arriving) sliceColumns() int {
+	if a.in.upload.Format == intake.Parquet {
+		return min(a.store.Readers.uploadColumns(), intake.ParquetPart)
+	}
+	return a.store.Readers.uploadColumns()
+}
+
 // isWide reports whether the records have more columns than are written at once.
-func (a arriving) isWide() bool { return len(a.schema.Columns) > a.store.Readers.uploadColumns() }
+func (a arriving) isWide() bool { return len(a.schema.Columns) > a.sliceColumns() }
 
 // copyIn writes the records to a file, and returns how many they were. Each thread holds a row group of the upload, and
 // so do those that wait to be written in their order: where that is too much, one thread reads some columns at a time.
 func (a arriving) copyIn(ctx context.Context, spec datafile.Spec, path string) (rows int64, err error) {
 	readers := a.store.Readers
-	rows, err = a.copySlices(ctx, spec, path, readers.uploadColumns())
+	rows, err = a.copySlices(ctx, spec, path, a.sliceColumns())
 	if duck.CauseOf(err) != duck.OutOfMemory || !a.records.conn.Remote() {
 		return rows, err
 	}

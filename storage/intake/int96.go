@@ -18,10 +18,11 @@ import (
 // readable returns the SQL of a file's rows as they are stored; option is one more option of read_parquet.
 func readable(
 	ctx context.Context, conn *duck.Conn, u Upload, footer []datafile.UploadColumn,
-) (from func(option string) string, err error) {
+) (path string, from func(option string) string, err error) {
 	var int96 []datafile.UploadColumn
 	var names []string
-	path, geometries := u.Path, false
+	path = u.Path
+	geometries := false
 	for _, c := range footer {
 		geometries = geometries || c.Geometries
 		if c.Int96 == datafile.Nanoseconds || c.Int96 == datafile.UnknownInt96 {
@@ -30,23 +31,26 @@ func readable(
 	}
 	if geometries || len(int96) > 0 {
 		if err := os.MkdirAll(u.Parts, 0o700); err != nil {
-			return nil, err
+			return "", nil, err
 		}
 		path = filepath.Join(u.Parts, "plain.parquet")
 		if err := datafile.Plainly(u.Path, path, names); err != nil {
-			return nil, notCopied(err)
+			return "", nil, notCopied(err)
 		}
 	}
-	read := func(option string) string {
-		return "read_parquet(" + duck.Text(path) + ", hive_partitioning = false" + option + ")"
-	}
+	read := func(option string) string { return scanParquet(path, option) }
 	replaced, err := timestamps(ctx, conn, int96, read(""))
 	if err != nil || replaced == "" {
-		return read, err
+		return path, read, err
 	}
-	return func(option string) string {
+	return "", func(option string) string {
 		return "(SELECT * REPLACE (" + replaced + ") FROM " + read(option) + ")"
 	}, nil
+}
+
+// scanParquet is the SQL of the rows of a file.
+func scanParquet(path, option string) string {
+	return "read_parquet(" + duck.Text(path) + ", hive_partitioning = false" + option + ")"
 }
 
 // notCopied returns the error for a file that could not be copied: its own fault, unless the disk's.

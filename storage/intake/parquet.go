@@ -4,6 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -17,7 +22,8 @@ type parquetRecords struct {
 	from    func(option string) string // the SQL of its rows
 	scan    string                     // with their numbers
 	columns []Offered
-	plain   bool // see few.go
+	plain   bool     // see few.go
+	parts   []string // the paths of files with some of the columns each; none, if the file was not split
 }
 
 // openParquet reads the footer itself before DuckDB does, which would rename columns and cut values off unseen.
@@ -38,15 +44,19 @@ func openParquet(ctx context.Context, conn *duck.Conn, u Upload) (Records, error
 		return nil, err
 	}
 	r := &parquetRecords{}
-	if r.from, err = readable(ctx, conn, u, footer); err != nil {
+	path, from, err := readable(ctx, conn, u, footer)
+	if err != nil {
 		return nil, unreadable("Parquet file", err)
 	}
+	r.from = from
 	r.scan = r.from(", file_row_number = true")
 	if r.columns, r.plain = plainParquet(u, footer); r.plain {
 		return r, r.extend(ctx, conn, found)
 	}
-	r.columns, err = describe(ctx, conn, r.from(""))
-	if err != nil {
+	if err := r.split(u, path, len(footer)); err != nil {
+		return nil, err
+	}
+	if r.columns, err = r.describe(ctx, conn); err != nil {
 		return nil, unreadable("Parquet file", err)
 	}
 	for i := range r.columns {
@@ -58,6 +68,48 @@ func openParquet(ctx context.Context, conn *duck.Conn, u Upload) (Records, error
 		}
 	}
 	return r, r.extend(ctx, conn, found)
+}
+
+// ParquetPart is how many columns a part of a Parquet file of very many columns has. DuckDB looks through all columns of
+// a file for each statement on it, and there is one for every few.
+const ParquetPart = 1000
+
+// splitBytes is the largest Parquet file that is split. Of a larger one, its values are what takes the time, and all
+// threads read them; parts that are put beside each other are read by one.
+const splitBytes = 64 << 20
+
+// split divides a file of very many columns. One that can't be divided is read as it is.
+func (r *parquetRecords) split(u Upload, path string, columns int) error {
+	if columns <= ParquetPart || path == "" || u.Parts == "" || u.Size > splitBytes {
+		return nil
+	}
+	if err := os.MkdirAll(u.Parts, 0o700); err != nil {
+		return err
+	}
+	parts, err := datafile.Split(path, u.Parts, ParquetPart)
+	if err == nil {
+		r.parts = parts
+		return nil
+	}
+	if disk := new(fs.PathError); errors.As(err, &disk) {
+		return err
+	}
+	return nil
+}
+
+// describe returns the columns as DuckDB sees them.
+func (r *parquetRecords) describe(ctx context.Context, conn *duck.Conn) (out []Offered, err error) {
+	if r.parts == nil {
+		return describe(ctx, conn, r.from(""))
+	}
+	for _, part := range r.parts {
+		found, err := describe(ctx, conn, scanParquet(part, ""))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	return out, nil
 }
 
 // extend gives the columns what the file says of them besides their types: of geometries, and in the Arrow schema that
@@ -108,7 +160,29 @@ func plainParquet(u Upload, footer []datafile.UploadColumn) (columns []Offered, 
 func (r *parquetRecords) Columns() []Offered { return r.columns }
 
 func (r *parquetRecords) Relation(_ context.Context, _ *duck.Conn, want Want) (string, func(), error) {
-	return "SELECT " + aliased(r.columns, want) + "file_row_number AS _n FROM " + r.scan, func() {}, nil
+	from := r.scan + " s"
+	if r.parts != nil {
+		from = r.partsWith(want.Columns)
+	}
+	return "SELECT " + aliased(r.columns, want) + "s.file_row_number AS _n FROM " + from, func() {}, nil
+}
+
+// partsWith is the SQL of the rows of the parts that have some columns, with their numbers.
+func (r *parquetRecords) partsWith(columns []int) string {
+	used := []int{}
+	for _, i := range columns {
+		if part := i / ParquetPart; !slices.Contains(used, part) {
+			used = append(used, part)
+		}
+	}
+	if len(used) == 0 {
+		used = []int{0}
+	}
+	scans := []string{scanParquet(r.parts[used[0]], ", file_row_number = true") + " s"}
+	for _, part := range used[1:] {
+		scans = append(scans, scanParquet(r.parts[part], ""))
+	}
+	return strings.Join(scans, " POSITIONAL JOIN ")
 }
 
 func (r *parquetRecords) Explain(err error) error { return unreadable("Parquet file", err) }
