@@ -34,8 +34,9 @@ type smoothness struct {
 }
 
 // A history of 100,000 commits is scrolled through to its end. What it took is printed, beside an empty page at the
-// same time; no time is checked, as it depends on the machine. The store is made with fixtures/bench -keep DIR:
+// same time; no time is checked, as it depends on the machine. The store is made with the first command:
 //
+//	go run -tags duckdb_arrow ./fixtures/bench -keep DIR
 //	LONG_STORE=DIR go test -tags duckdb_arrow ./server/web/browser -run ALongHistory -v
 func TestALongHistoryIsScrolledThrough(t *testing.T) {
 	dir := os.Getenv("LONG_STORE")
