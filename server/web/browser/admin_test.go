@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp/kb"
 )
@@ -243,4 +244,21 @@ func TestALossOfTheAuditLogIsAcknowledgedOnItsPage(t *testing.T) {
 	b.see("a <b>broken</b> disk")
 	b.gone("in the log:")
 	s.stop()
+}
+
+// A token that has expired lets nobody in any more, and the login says so.
+func TestAnExpiredTokenIsRefused(t *testing.T) {
+	s := closed(t)
+	s.user(t, "reader", "*") // the server has had its first token
+	ends := time.Now().Add(time.Second)
+	var made struct{ Token string }
+	s.ask(t, "POST", "/api/v1/tokens", "application/json",
+		fmt.Sprintf(`{"user":"first","expires_at":%q}`, ends.UTC().Format(time.RFC3339Nano)), &made)
+	b := visit(t, s, "/login")
+	time.Sleep(time.Until(ends))
+	b.see("Log in")
+	b.fill("Token", made.Token)
+	b.press(kb.Enter)
+	b.see("The token is not valid")
+	b.at("/login")
 }
