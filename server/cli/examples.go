@@ -12,7 +12,7 @@ var examples = map[string][]string{
 	"backup prune":      {"rowback backup prune /mnt/backups --keep 7 --dry-run"},
 	"backup restore": {
 		"rowback backup restore /mnt/backups NEWDIR",
-		"rowback backup restore /mnt/backups --dataset 1/employees --as employees-again --history",
+		"rowback backup restore /mnt/backups --dataset 1/employees --as copy --history",
 	},
 	"check":          {"rowback check --data DIR --deep"},
 	"comment create": {"rowback comment create 'Is that right?' 1.0.0 1.1.0 -d employees --key id=2"},
