@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/rowback/rowback/storage/bucket"
@@ -58,10 +57,11 @@ func CopyStore(ctx context.Context, p CopyPlan, o Options) (out Copied, err erro
 		p.Say = func(string) {}
 	}
 	c := &copier{CopyPlan: p, options: o.filled()}
-	if c.scratch, err = os.MkdirTemp("", "rowback-copy-"); err != nil {
+	var remove func() error
+	if c.scratch, remove, err = datadir.Scratch(); err != nil {
 		return out, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(c.scratch)) }()
+	defer func() { err = errors.Join(err, remove()) }()
 	if err := c.openSource(ctx); err != nil {
 		return out, fmt.Errorf("the store to copy can't be read: %w", err)
 	}
@@ -199,7 +199,7 @@ func (c *copier) madeUp(ctx context.Context, dir string, objects *ObjectStore) e
 	if err != nil {
 		return fmt.Errorf("reading %s of %s: %w", datadir.MarkerFile, b.URL(), err)
 	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	if err := datadir.Make(dir); err != nil {
 		return err
 	}
 	return datadir.Write(dir, datadir.Marker{

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/rowback/rowback/storage/blob"
@@ -21,7 +20,7 @@ func (c *copier) compareObjects(ctx context.Context) (err error) {
 	dir := c.To.Dir
 	if c.To.Objects != nil {
 		dir = c.scratch + "/target"
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		if err := datadir.Make(dir); err != nil {
 			return err
 		}
 	}
@@ -190,7 +189,8 @@ func (c *copier) addOwn(ctx context.Context) (err error) {
 		if err := catalog.CopyDatabase(ctx, from, path); err != nil {
 			return err
 		}
-		if err := putFile(ctx, into, datadir.SettingsFile, func() (*os.File, error) { return os.Open(path) }); err != nil {
+		open := func() (io.ReadSeekCloser, error) { return datadir.OpenSettings(path) }
+		if err := putFile(ctx, into, datadir.SettingsFile, open); err != nil {
 			return err
 		}
 	}
@@ -199,7 +199,7 @@ func (c *copier) addOwn(ctx context.Context) (err error) {
 		return err
 	}
 	for _, f := range logs {
-		open := func() (*os.File, error) { return datadir.OpenAudit(c.From.Dir, f.Name()) }
+		open := func() (io.ReadSeekCloser, error) { return datadir.OpenAudit(c.From.Dir, f.Name()) }
 		if err := putFile(ctx, into, datadir.AuditDir+"/"+f.Name(), open); err != nil {
 			return err
 		}
@@ -207,7 +207,8 @@ func (c *copier) addOwn(ctx context.Context) (err error) {
 	return into.settle()
 }
 
-func putFile(ctx context.Context, into copyTarget, name string, open func() (*os.File, error)) error {
+// putFile puts a file of the data directory into the copy.
+func putFile(ctx context.Context, into copyTarget, name string, open func() (io.ReadSeekCloser, error)) error {
 	f, err := open()
 	if err != nil {
 		return err
