@@ -47,7 +47,8 @@ type copier struct {
 	options Options
 	source  *Store
 	target  copyTarget
-	scratch string // directory
+	held    datadir.Held // keeps others from the target's directory
+	scratch string       // directory
 	Copied
 }
 
@@ -69,7 +70,7 @@ func CopyStore(ctx context.Context, p CopyPlan, o Options) (out Copied, err erro
 	if err := c.openTarget(ctx); err != nil {
 		return out, fmt.Errorf("the copy can't be made there: %w", err)
 	}
-	defer func() { err = errors.Join(err, c.target.Close()) }()
+	defer func() { err = errors.Join(err, c.held.Release(), c.target.Close()) }()
 	err = c.run(ctx)
 	return c.Copied, err
 }

@@ -164,6 +164,9 @@ func (c *copier) start(ctx context.Context) (err error) {
 	if dir == "" {
 		dir = c.scratch + "/opened"
 	}
+	if err := c.held.Release(); err != nil { // the store takes it
+		return err
+	}
 	s, err := Open(ctx, dir, o)
 	if err != nil {
 		return err

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -24,6 +26,7 @@ type copyTarget interface {
 	put(ctx context.Context, name string, from io.ReadSeeker, size int64) error
 	remove(ctx context.Context, name string) error
 	settle() error // what was put and removed is durable then
+	clear() error  // removes what was left unfinished
 	// isFree reports why a new store can't be made here.
 	isFree(ctx context.Context) error
 	Close() error
@@ -50,7 +53,8 @@ func (c *copier) openTarget(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := tree.Clear(); err != nil {
+	// Neither a server nor another copy has the directory meanwhile.
+	if c.held, err = datadir.Lock(c.To.Dir, false); err != nil {
 		return errors.Join(err, tree.Close())
 	}
 	c.target = &intoTree{Tree: tree, dirs: map[string]bool{}}
@@ -65,7 +69,7 @@ func (c *copier) checkPlaces(ctx context.Context) error {
 		return errors.New("name a directory or a bucket for the objects")
 	case to.Dir == "" && to.Catalog == "":
 		return errors.New("name a directory or a database for the catalog")
-	case to.Dir != "" && to.Dir == c.From.Dir, to.Catalog != "" && to.Catalog == c.From.Catalog:
+	case to.Dir != "" && isWithin(to.Dir, c.From.Dir), to.Catalog != "" && to.Catalog == c.From.Catalog:
 		return errors.New("it is the place of the store itself")
 	case to.Objects != nil && c.source.dir.objects != nil && to.Objects.URL == c.source.dir.objects.URL:
 		return errors.New("it is the bucket of the store itself")
@@ -84,6 +88,26 @@ func (c *copier) checkPlaces(ctx context.Context) error {
 		err = d.foreign(id, c.Store)
 	}
 	return err
+}
+
+// isWithin reports whether a path, which may not exist yet, is that of a directory or below it.
+func isWithin(path, dir string) bool {
+	of, err := os.Stat(dir)
+	if dir == "" || err != nil {
+		return false
+	}
+	path, err = filepath.Abs(path)
+	if err != nil {
+		return false
+	}
+	for ; ; path = filepath.Dir(path) {
+		if found, err := os.Stat(path); err == nil && os.SameFile(found, of) {
+			return true
+		}
+		if path == filepath.Dir(path) {
+			return false
+		}
+	}
 }
 
 // storeOf returns the id of the store whose catalog is in a database; empty: there is none.
@@ -118,6 +142,10 @@ func (c *copier) begin(ctx context.Context) (isWhole bool, err error) {
 	if note.Store != c.Store {
 		return false, fmt.Errorf("a copy of another store (%s; this one is %s) was begun there. Name another place",
 			note.Store, c.Store)
+	}
+	// Only now it is certain that what is unfinished there was left by a copy.
+	if err := c.target.clear(); err != nil {
+		return false, err
 	}
 	_, err = c.target.read(ctx, datadir.MarkerFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -195,7 +223,21 @@ func (t *intoTree) settle() error {
 	return nil
 }
 
-func (t *intoTree) isFree(context.Context) error { return isEmpty(t.Tree) }
+func (t *intoTree) clear() error { return t.Clear() }
+
+// isFree removes the note of a copy that was stopped while it wrote that, and nothing else.
+func (t *intoTree) isFree(context.Context) error {
+	entries, err := t.List(".")
+	if err != nil {
+		return err
+	}
+	if len(entries) == 1 {
+		if err := t.ClearFirst(); err != nil {
+			return err
+		}
+	}
+	return isEmpty(t.Tree)
+}
 
 // intoBucket is a prefix of a bucket.
 type intoBucket struct{ *bucket.Bucket }
@@ -219,6 +261,8 @@ func (t intoBucket) put(ctx context.Context, name string, from io.ReadSeeker, si
 func (t intoBucket) remove(ctx context.Context, name string) error { return t.Remove(ctx, name) }
 
 func (intoBucket) settle() error { return nil }
+
+func (intoBucket) clear() error { return nil }
 
 func (t intoBucket) isFree(ctx context.Context) error { return isFree(ctx, t.Bucket) }
 

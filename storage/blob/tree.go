@@ -107,6 +107,15 @@ func (t *Tree) Read(name string) ([]byte, error) {
 // Clear removes what was left unfinished.
 func (t *Tree) Clear() error { return t.RemoveAll(treeStaging) }
 
+// ClearFirst is Clear where no more than the first draft was begun: nothing that others have left is removed.
+func (t *Tree) ClearFirst() error {
+	left, err := t.List(treeStaging)
+	if err != nil || len(left) > 1 || len(left) == 1 && (left[0].Name != "1" || !left[0].IsFile) {
+		return err
+	}
+	return t.Clear()
+}
+
 // RemoveAll removes a file or a directory with all that it has. It is not an error if there is none.
 func (t *Tree) RemoveAll(name string) error {
 	_, err := t.root.Lstat(name)

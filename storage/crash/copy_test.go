@@ -113,6 +113,39 @@ func TestAStoreMovesWhileItIsUsed(t *testing.T) {
 	copied.Sound()
 }
 
+// A copy into a directory that has something changes nothing in it, whether a server has it or people's files are there.
+func TestACopyLeavesWhatOthersHave(t *testing.T) {
+	t.Parallel()
+	from, other := open(t), open(t)
+	from.JSON(from.Create("d", "id"), catalog.Append, `[{"id":1}]`)
+	source := from.ClosedDir()
+	people := t.TempDir()
+	for _, dir := range []string{people, other.Dir} {
+		storagetest.Must(t, os.MkdirAll(filepath.Join(dir, "staging"), 0o700))
+		storagetest.Must(t, os.WriteFile(filepath.Join(dir, "staging", "1"), []byte("x"), 0o600))
+	}
+	storagetest.Must(t, os.WriteFile(filepath.Join(people, "letter"), []byte("x"), 0o600))
+	storagetest.Must(t, os.Symlink(source, filepath.Join(people, "link")))
+	for to, says := range map[string]string{
+		people:                                  "Restore into an empty directory",
+		other.Dir:                               "in use",
+		source + "/":                            "the place of the store itself",
+		filepath.Join(people, "link"):           "the place of the store itself",
+		filepath.Join(source, "objects", "new"): "the place of the store itself",
+	} {
+		plan := storage.CopyPlan{From: placed(source, storage.Options{}), To: placed(to, storage.Options{})}
+		_, err := storage.CopyStore(t.Context(), plan, storage.Options{})
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("copying to %s: %v; it does not say %q", to, err, says)
+		}
+	}
+	for _, dir := range []string{people, other.Dir} {
+		if _, err := os.Stat(filepath.Join(dir, "staging", "1")); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // The machine stops at steps of a copy. What there is then is no store, or the whole one, and the copy can be completed.
 func TestACopyStopsAtAnyStep(t *testing.T) {
 	t.Parallel()
