@@ -31,12 +31,21 @@ func Split(from, dir string, width int) (paths []string, err error) {
 		if p := recover(); p != nil {
 			err = errUnsplit
 		}
+		if err != nil {
+			for _, path := range paths {
+				_ = os.Remove(path) // the directory goes with the upload
+			}
+			paths = nil
+		}
 	}()
 	f, err := parquet.OpenFile(in, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return nil, err
 	}
 	s := splitting{in: in, size: size, footer: f.Metadata()}
+	if !s.isSound() {
+		return nil, errUnsplit
+	}
 	columns := columnsIn(s.footer.Schema)
 	for first, leaf := 0, 0; first < len(columns); first += width {
 		end := len(s.footer.Schema)
@@ -60,6 +69,22 @@ type splitting struct {
 	in     io.ReaderAt
 	size   int64
 	footer *format.FileMetaData
+}
+
+// isSound reports whether the columns can lie beside each other in the file. A footer may name the same bytes for each of
+// very many columns, and none of them is copied then: that would fill the disk.
+func (s splitting) isSound() bool {
+	left := s.size
+	for _, group := range s.footer.RowGroups {
+		for i := range group.Columns {
+			n := group.Columns[i].MetaData.TotalCompressedSize
+			if n < 0 || n > left {
+				return false
+			}
+			left -= n
+		}
+	}
+	return true
 }
 
 // leavesIn returns how many columns of values elements of a schema are.
@@ -119,7 +144,7 @@ func (s splitting) copyGroup(
 			begin = m.DictionaryPageOffset
 		}
 		end := begin + m.TotalCompressedSize
-		if chunk.FilePath != "" || begin < int64(len(mark)) || m.TotalCompressedSize < 0 || end > s.size {
+		if chunk.FilePath != "" || begin < int64(len(mark)) || end > s.size {
 			return part, errUnsplit
 		}
 		n, err := io.Copy(out, io.NewSectionReader(s.in, begin, min(end+chunkSlack, s.size)-begin))
