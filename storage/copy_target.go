@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 	"strings"
 	"sync"
 
@@ -69,7 +67,7 @@ func (c *copier) checkPlaces(ctx context.Context) error {
 		return errors.New("name a directory or a bucket for the objects")
 	case to.Dir == "" && to.Catalog == "":
 		return errors.New("name a directory or a database for the catalog")
-	case to.Dir != "" && isWithin(to.Dir, c.From.Dir), to.Catalog != "" && to.Catalog == c.From.Catalog:
+	case to.Dir != "" && datadir.IsWithin(to.Dir, c.From.Dir), to.Catalog != "" && to.Catalog == c.From.Catalog:
 		return errors.New("it is the place of the store itself")
 	case to.Objects != nil && c.source.dir.objects != nil && to.Objects.URL == c.source.dir.objects.URL:
 		return errors.New("it is the bucket of the store itself")
@@ -88,26 +86,6 @@ func (c *copier) checkPlaces(ctx context.Context) error {
 		err = d.foreign(id, c.Store)
 	}
 	return err
-}
-
-// isWithin reports whether a path, which may not exist yet, is that of a directory or below it.
-func isWithin(path, dir string) bool {
-	of, err := os.Stat(dir)
-	if dir == "" || err != nil {
-		return false
-	}
-	path, err = filepath.Abs(path)
-	if err != nil {
-		return false
-	}
-	for ; ; path = filepath.Dir(path) {
-		if found, err := os.Stat(path); err == nil && os.SameFile(found, of) {
-			return true
-		}
-		if path == filepath.Dir(path) {
-			return false
-		}
-	}
 }
 
 // storeOf returns the id of the store whose catalog is in a database; empty: there is none.
