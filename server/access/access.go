@@ -135,18 +135,21 @@ func (g *Gate) Anyone(from netip.Addr) Caller {
 
 // Login starts a session and returns its id. If the server has tokens, the password must be one of them,
 // and determines the user. The error is ErrWrong, or *TooManyError if too many logins have failed from that address or
-// for that name.
+// for that name, or *RefusedError if it can't be found out at the moment who that is, which is not a failed login.
 func (g *Gate) Login(from netip.Addr, name, password string) (session string, err error) {
 	shown := credential{name: name}
+	var c Caller
 	err = g.failures.try(from, name, func() (right bool) {
 		if g.IsOpen() {
 			return goodName(name)
 		}
-		var c Caller
 		c, shown = g.identify(password, from)
 		shown.name = c.User
-		return c.IsKnown() && shown.session == Hash{} // a session is not prolonged by itself
+		return c.isUncertain() || c.IsKnown() && shown.session == Hash{} // a session is not prolonged by itself
 	})
+	if err == nil && c.isUncertain() {
+		err = c.Refused
+	}
 	if err != nil {
 		return "", err
 	}
@@ -172,10 +175,13 @@ func (g *Gate) Basic(from netip.Addr, authorization string) (c Caller, password 
 		}
 		var shown credential
 		c, shown = g.identify(password, from)
-		return ok && user != "" && shown.session == Hash{} && c.User == user
+		return c.isUncertain() || ok && user != "" && shown.session == Hash{} && c.User == user
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		c = Caller{Address: from}
+	case c.isUncertain():
+		err = c.Refused
 	}
 	return c, password, true, err
 }

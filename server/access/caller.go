@@ -23,6 +23,9 @@ func (c Caller) Again() Caller {
 	return c.again()
 }
 
+// isUncertain reports whether it can't be found out at the moment who the caller is.
+func (c Caller) isUncertain() bool { return c.Refused != nil && c.Refused.Unavailable }
+
 // IsOperators reports whether the caller showed a token that the operator gave at the start, or a session for one.
 func (c Caller) IsOperators() bool { return c.Token == fromOption || c.Token == fromFile }
 

@@ -100,7 +100,11 @@ func (g *Gate) holder(shown credential) Caller {
 		return nobody(shown.unread)
 	case shown.fixed != Hash{}:
 		user, ok := (*g.fixed.Load())[shown.fixed]
-		if !ok || g.isDisabled(user.Name) {
+		disabled, err := g.isDisabled(user.Name)
+		if g.failed(err) {
+			return nobody(err)
+		}
+		if !ok || disabled {
 			return Caller{}
 		}
 		return Caller{User: user.Name, Token: user.Source, Roles: Everywhere(user.Role)}
@@ -119,12 +123,11 @@ func (g *Gate) holder(shown credential) Caller {
 }
 
 // isDisabled reports whether the directory has a user who is disabled; it need not have the users of fixed tokens.
-func (g *Gate) isDisabled(user string) bool {
+func (g *Gate) isDisabled(user string) (bool, error) {
 	if g.options.Directory == nil {
-		return false
+		return false, nil
 	}
-	is, err := g.options.Directory.IsDisabled(user)
-	return g.failed(err) || is
+	return g.options.Directory.IsDisabled(user)
 }
 
 // nobody is someone unknown: since the credential is not valid, or since it can't be found out whether it is.

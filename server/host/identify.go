@@ -76,7 +76,7 @@ func (h *Host) Login(c *fiber.Ctx, email, password string) (session string, err 
 			"The e-mail or the password is wrong. If the server has tokens, the password is the token.")
 	}
 	if err != nil {
-		return "", err
+		return "", Refused(err)
 	}
 	caller, _ := h.options.Gate.Identify(addressOf(c), "", session)
 	c.Locals(callerKey, caller) // for the audit log
