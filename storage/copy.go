@@ -142,7 +142,10 @@ func (c *copier) hold(ctx context.Context) (release func(), err error) {
 	if c.From.Catalog == "" {
 		return free, nil
 	}
-	taken, err := catalog.OpenPostgres(ctx, c.From.Catalog, catalog.PostgresOptions{Server: "rowback copy"})
+	// No catalog is made in a wrong database.
+	taken, err := catalog.OpenPostgres(ctx, c.From.Catalog, catalog.PostgresOptions{
+		Server: "rowback copy", Existing: true,
+	})
 	if err != nil {
 		free()
 		if errors.Is(err, catalog.ErrTaken) {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -55,7 +56,7 @@ func (cmd *copyCmd) Run(c console) error {
 		c.printf("Copied %s with %s; the digests of %s are equal. %s, %s.\n"+
 			"Start the server there, and not on the former place any more.\n",
 			countOf(out.Datasets, "dataset"), countOf(out.Commits, "commit"), countOf(out.States, "state"),
-			countOf(out.Objects, "object"), humanize.Bytes(uint64(out.Bytes))) // #nosec G115 -- sizes
+			countOf(out.Objects, "object"), humanize.Bytes(uint64(out.Bytes)))
 	})
 }
 
@@ -73,7 +74,7 @@ func (cmd *copyCmd) place(text string) (p storage.CopyPlace, err error) {
 		case !strings.Contains(part, "://") && p.Dir == "" && part != "":
 			p.Dir = part
 		default:
-			return p, fmt.Errorf("a place is a directory, postgres://… and s3://bucket/prefix, one of each at most, " +
+			return p, errors.New("a place is a directory, postgres://… and s3://bucket/prefix, one of each at most, " +
 				"comma-separated")
 		}
 	}

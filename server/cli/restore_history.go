@@ -50,8 +50,8 @@ type restoredAnswer struct {
 
 func (a restoredAnswer) show(c console) error {
 	return c.answer(a, func() {
-		c.printf("dataset %s (%s): %s records, with its history; the digest of every state was compared with the backup\n",
-			a.Name, a.ID, comma(a.Records))
+		c.printf("dataset %s (%s): %s, with its history; the digest of every state was compared with the backup\n",
+			a.Name, a.ID, countOf(a.Records, "record"))
 	})
 }
 

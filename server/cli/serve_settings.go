@@ -60,13 +60,14 @@ func (p place) settled(ctx context.Context, want string, log *slog.Logger) (*set
 	if err != nil {
 		return nil, err
 	}
-	if isThere {
-		// What a move left, or a former version has made: what counts is in the database.
-		if err := datadir.RemoveSettings(p.dir); err != nil {
-			return nil, err
+	now, err := p.found(ctx)
+	if err == nil && isThere {
+		// What a move left, or a former version has made: what counts is in the database. Where that has none, a copy that
+		// was put back in the directory must stay.
+		if err = datadir.RemoveSettings(p.dir); err != nil {
+			return nil, errors.Join(err, now.Close())
 		}
 	}
-	now, err := p.found(ctx)
 	if err != nil || want == "" || isThere == (want == settingsInCatalog) {
 		return now, err
 	}
@@ -117,7 +118,8 @@ func (p place) hasNoOthers(ctx context.Context) error {
 	has, err := set.HasAny(ctx)
 	if err == nil && has {
 		err = fmt.Errorf("there are users and settings of this store both in %s and in PostgreSQL. To go on with those in "+
-			"PostgreSQL, move the file away; to go on with those in the file, delete the row of the table belongs there", filepath.Join(p.dir, settings.File))
+			"PostgreSQL, move the file away; to go on with those in the file, delete the row of the table belongs there",
+			filepath.Join(p.dir, settings.File))
 	}
 	return errors.Join(err, set.Close())
 }

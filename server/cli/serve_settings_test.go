@@ -63,7 +63,8 @@ func (w settingsWorld) start(p place, want, user string) (users string, err erro
 // Servers with directories of their own share the settings that one of them has moved to the database. No start makes
 // empty ones, or gives up those that are there.
 func TestSettingsThatServersShare(t *testing.T) {
-	w := settingsWorld{t, postgrestest.Start(t).URL("postgres", "")}
+	server := postgrestest.Start(t)
+	w := settingsWorld{t, server.URL("postgres", "")}
 	one, two, three := w.directory(), w.directory(), w.directory()
 	here := two
 	here.catalog = "embedded"
@@ -96,8 +97,20 @@ func TestSettingsThatServersShare(t *testing.T) {
 			t.Errorf("%s: %v", step.what, err)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(three.dir, settings.File)); err == nil {
+	file := filepath.Join(three.dir, settings.File)
+	if _, err := os.Stat(file); err == nil {
 		t.Error("what was moved is in the directory as well")
+	}
+	// Where the database has lost them, a copy that someone puts back in the directory is not removed.
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	three.catalog = server.URL("postgres", "lost")
+	if _, err := w.start(three, "", ""); err == nil || !strings.Contains(err.Error(), "not in the database") {
+		t.Errorf("the settings are lost: %v", err)
+	}
+	if _, err := os.Stat(file); err != nil {
+		t.Error(err)
 	}
 	if err := (place{dir: t.TempDir()}).check(settingsInCatalog); err == nil || !strings.Contains(err.Error(), "--catalog") {
 		t.Errorf("no database is named: %v", err)

@@ -109,7 +109,8 @@ func dueHooks(q querier) ([]due, error) {
 		}
 		d.ID, d.at = id, moment(at)
 		return d, nil
-	}, `SELECT id, url, CASE WHEN paused_until > first THEN paused_until ELSE first END FROM (SELECT h.id, h.url, h.paused_until,
+	}, `SELECT id, url, CASE WHEN paused_until > first THEN paused_until ELSE first END
+		FROM (SELECT h.id, h.url, h.paused_until,
 			(SELECT MIN(d.next_at) FROM webhook_deliveries d INDEXED BY webhook_deliveries_due
 				WHERE d.webhook_id = h.id AND d.state = 'queued') AS first
 			FROM webhooks h WHERE h.is_enabled) AS queued

@@ -55,27 +55,24 @@ func (b *Bucket) PutNew(ctx context.Context, key string, data []byte) error {
 
 // PutFile stores a file under a key of its own. One that is small is put as by PutNew; a large one goes in parts.
 func (b *Bucket) PutFile(ctx context.Context, key, path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if info.Size() <= partSize {
+	return withFile(path, func(f *os.File, size int64) error {
+		if size > partSize {
+			return b.PutFrom(ctx, key, f, size)
+		}
 		data, err := io.ReadAll(f)
 		if err != nil {
 			return err
 		}
 		return b.PutNew(ctx, key, data)
-	}
-	return b.put(ctx, key, f, info.Size(), b.options())
+	})
 }
 
 // Replace stores a file, in place of an object that has the key.
 func (b *Bucket) Replace(ctx context.Context, key, path string) error {
+	return withFile(path, func(f *os.File, size int64) error { return b.PutFrom(ctx, key, f, size) })
+}
+
+func withFile(path string, do func(f *os.File, size int64) error) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -85,7 +82,7 @@ func (b *Bucket) Replace(ctx context.Context, key, path string) error {
 	if err != nil {
 		return err
 	}
-	return b.PutFrom(ctx, key, f, info.Size())
+	return do(f, info.Size())
 }
 
 // PutFrom stores so many bytes, in place of an object that has the key.

@@ -64,6 +64,12 @@ func TestAStoreMovesAndMovesBack(t *testing.T) {
 	b.Sound()
 	told = b.Told()
 	b.ClosedDir()
+	wrong := there
+	wrong.Catalog = server.URL("postgres", "wrong")
+	plan = storage.CopyPlan{From: placed("", wrong), To: placed(filepath.Join(t.TempDir(), "lost"), storage.Options{})}
+	if _, err := storage.CopyStore(t.Context(), plan, storage.Options{}); !errors.Is(err, catalog.ErrNoCatalog) {
+		t.Errorf("the catalog of the store is not in the database: %v", err)
+	}
 	back := filepath.Join(t.TempDir(), "back")
 	for _, from := range []string{"", second} {
 		plan = storage.CopyPlan{From: placed(from, there), To: placed(back, storage.Options{})}
