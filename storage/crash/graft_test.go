@@ -207,18 +207,16 @@ func TestAGraftIsRefused(t *testing.T) {
 	before := b.Told()
 	records := int64(10)
 	b.Quotas.Set(map[int64]storage.Quota{7: {Records: &records}})
-	for why, g := range map[string]storage.Graft{
-		"there is a dataset": {Project: 1, Dataset: "its name"},
-		"has no dataset":     {Project: 1, Dataset: "nothing", Name: "new"},
-		"not found":          {Project: 2, Dataset: "its name", Name: "new"},
-		"invalid name":       {Project: 1, Dataset: d, Name: " "},
-		"may store":          {Project: 1, Dataset: d, Name: "new", Into: 7},
+	for says, g := range map[string]storage.Graft{
+		"Choose another name":                {Project: 1, Dataset: "its name"},
+		"has no dataset nothing":             {Project: 1, Dataset: "nothing", Name: "new"},
+		"no dataset its name in project 2":   {Project: 2, Dataset: "its name", Name: "new"},
+		"name must have 1 to 255 bytes":      {Project: 1, Dataset: d, Name: " "},
+		"Project 7 may store 10 records: it": {Project: 1, Dataset: d, Name: "new", Into: 7},
 	} {
 		g.Backup = target
-		if _, err := b.Graft(t.Context(), g, storage.Request{}); err == nil {
-			t.Errorf("%s: it was restored", why)
-		} else {
-			t.Logf("%s: %v", why, err)
+		if _, err := b.Graft(t.Context(), g, storage.Request{}); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("not %q: %v", says, err)
 		}
 	}
 	spoil(t, filepath.Join(target, "objects", m.List.SHA256[:2], m.List.SHA256))
