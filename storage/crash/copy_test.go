@@ -64,8 +64,9 @@ func TestAStoreMovesAndMovesBack(t *testing.T) {
 	b.Sound()
 	told = b.Told()
 	b.ClosedDir()
+	server.Create(t, "wrong")
 	wrong := there
-	wrong.Catalog = server.URL("postgres", "wrong")
+	wrong.Catalog = server.URL("wrong", "")
 	plan = storage.CopyPlan{From: placed("", wrong), To: placed(filepath.Join(t.TempDir(), "lost"), storage.Options{})}
 	if _, err := storage.CopyStore(t.Context(), plan, storage.Options{}); !errors.Is(err, catalog.ErrNoCatalog) {
 		t.Errorf("the catalog of the store is not in the database: %v", err)
