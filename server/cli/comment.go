@@ -11,6 +11,8 @@ import (
 type commentCmd struct {
 	List   commentListCmd   `cmd:"" default:"withargs" help:"${comment_list}"`
 	Create commentCreateCmd `cmd:"" help:"Comment on a comparison, or on a record that differs."`
+	Edit   commentEditCmd   `cmd:"" help:"Change a comment of your own, on a comparison or a proposal."`
+	Delete commentDeleteCmd `cmd:"" help:"Delete a comment of your own, or as a maintainer any."`
 }
 
 // comparedRefs are the sides of a comparison that is discussed.
@@ -33,6 +35,19 @@ type commentEntry struct {
 	CreatedAt string         `json:"created_at"`
 	Text      string         `json:"text"`
 	Key       map[string]any `json:"key,omitempty"`
+	EditedAt  *string        `json:"edited_at"`
+	DeletedAt *string        `json:"deleted_at"`
+}
+
+// said returns the text of a comment, or that there is none any more.
+func (e commentEntry) said() string {
+	switch {
+	case e.DeletedAt != nil:
+		return "(deleted)"
+	case e.EditedAt != nil:
+		return e.Text + " (edited)"
+	}
+	return e.Text
 }
 
 // commentListCmd lists comments.
@@ -57,9 +72,9 @@ func (cmd *commentListCmd) Run(c console) error {
 	if err := cmd.get(cmd.path("compare", "comments"), cmd.of(cmd.query(), cmd.From, cmd.To), &found); err != nil {
 		return err
 	}
-	return cmd.print(c, found.Comments, "ON\tWHEN\tUSER\tCOMMENT", func(row func(...any)) {
+	return cmd.print(c, found.Comments, "ID\tON\tWHEN\tUSER\tCOMMENT", func(row func(...any)) {
 		for _, e := range found.Comments {
-			row(commentedKey(e.Key), terminal.Moment(e.CreatedAt), e.User, e.Text)
+			row(e.ID, commentedKey(e.Key), terminal.Moment(e.CreatedAt), e.User, e.said())
 		}
 	})
 }

@@ -110,7 +110,7 @@ func (c console) paragraph(text string) {
 
 // removed says that something is removed.
 func (c console) removed(what string, name any) error {
-	return c.answer(map[string]any{"removed": what, "name": name}, func() { c.printf("%s %s is removed\n", what, name) })
+	return c.answer(map[string]any{"removed": what, "name": name}, func() { c.printf("%s %v is removed\n", what, name) })
 }
 
 // note prints a line that goes without saying in JSON.

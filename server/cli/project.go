@@ -10,6 +10,7 @@ type projectCmd struct {
 	List   projectListCmd   `cmd:"" default:"withargs" help:"List the projects in which you have a role (the default)."`
 	Create projectCreateCmd `cmd:"" help:"Add a project, or name one that has only its number."`
 	Rename projectRenameCmd `cmd:"" help:"Give a project another name."`
+	Quota  projectQuotaCmd  `cmd:"" help:"Show or set what a project may store."`
 	Delete projectDeleteCmd `cmd:"" help:"Remove a project without datasets."`
 }
 

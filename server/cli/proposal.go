@@ -36,10 +36,8 @@ type proposalAnswer struct {
 	} `json:"approvals"`
 	MergeCommit *commitAnswer `json:"merge_commit"`
 	Discussion  []struct {
-		Kind      string `json:"kind"`
-		User      string `json:"user"`
-		CreatedAt string `json:"created_at"`
-		Text      string `json:"text"`
+		Kind string `json:"kind"`
+		commentEntry
 	} `json:"discussion,omitempty"`
 }
 
@@ -153,9 +151,13 @@ func (cmd *proposalShowCmd) Run(c console) error {
 			c.paragraph(p.Description)
 		}
 		for _, e := range p.Discussion {
-			c.printf("\n%s by %s, %s\n", e.Kind, e.User, terminal.Moment(e.CreatedAt))
-			if e.Text != "" {
-				c.paragraph(e.Text)
+			what := e.Kind
+			if e.Kind == "comment" {
+				what = fmt.Sprint("comment ", e.ID)
+			}
+			c.printf("\n%s by %s, %s\n", what, e.User, terminal.Moment(e.CreatedAt))
+			if said := e.said(); said != "" {
+				c.paragraph(said)
 			}
 		}
 		c.printf("\n%s: %s\n", p.Checks.Verdict, p.Checks.Detail)
