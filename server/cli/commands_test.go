@@ -192,6 +192,7 @@ func TestACommandThatIsRefusedSaysWhyAndFails(t *testing.T) {
 
 func TestACommandLineThatMakesNoSenseAsksNothing(t *testing.T) {
 	for line, says := range map[string]string{
+		"log -d":                          `--dataset needs a value (see rowback log --help)`,
 		"tga":                             `unexpected argument tga, did you mean "tag"? (see rowback --help)`,
 		"tag":                             "missing flags: --dataset=NAME",
 		"tag --dataset x --remove":        "which tag? Name it",

@@ -50,14 +50,14 @@ type mergeShowCmd struct {
 // Run shows a merge.
 func (cmd *mergeShowCmd) Run(c console) error {
 	var m struct {
-		commitAnswer
+		Commit commitAnswer   `json:"commit"`
 		Played []actionAnswer `json:"played"`
 	}
 	if err := cmd.get(cmd.path("merges", cmd.Commit), cmd.query(), &m); err != nil {
 		return err
 	}
 	return c.answer(m, func() {
-		c.println(m.commitAnswer)
+		c.println(m.Commit)
 		for _, a := range m.Played {
 			c.println("played", a)
 		}

@@ -142,6 +142,9 @@ func run(args []string, c console) (code int) {
 		} else if verbs := verbsOf(nodeOf(parser, args)); verbs != "" && unknownVerb.MatchString(err.Error()) {
 			err = fmt.Errorf("%w: the verbs of %s are %s", err, command, verbs)
 		}
+		if m := missingValue.FindStringSubmatch(err.Error()); m != nil {
+			err = errors.New(m[1] + " needs a value")
+		}
 		c.fail(fmt.Errorf("%w (see %s --help)", err, command))
 		return exitUsage
 	}
@@ -158,6 +161,9 @@ func run(args []string, c console) (code int) {
 	}
 	return exitCodeOf(err)
 }
+
+// missingValue matches what the parser says of a flag at the end of the line.
+var missingValue = regexp.MustCompile(`^(--[a-z0-9-]+): expected .* value but got "EOL"`)
 
 // namesDatasetByFlag reports whether a command line was refused since it names the dataset that it is about as commands
 // about what a dataset has do.

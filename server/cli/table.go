@@ -2,6 +2,8 @@ package cli
 
 import (
 	"strings"
+
+	"github.com/rowback/rowback/server/terminal"
 )
 
 // formatFlag selects how a list is printed, as the commands had it before --json.
@@ -16,7 +18,15 @@ func (f formatFlag) print(c console, value any, header string, rows func(row fun
 	}
 	return c.paged(func(c console) error {
 		t := c.screen.NewTable(strings.Split(header, "\t")...)
-		rows(t.Row)
-		return t.Print(c.out)
+		isEmpty := true
+		rows(func(cells ...any) {
+			isEmpty = false
+			t.Row(cells...)
+		})
+		err := t.Print(c.out)
+		if isEmpty && c.screen.Human { // names without rows look as if something were missing
+			c.println(c.styled(terminal.Faint, "none"))
+		}
+		return err
 	})
 }

@@ -91,7 +91,7 @@ func (s Screen) cell(value any) cell {
 	case Number:
 		return cell{text: Escape(string(v)), right: s.Human, firm: true}
 	case Moment:
-		return cell{text: s.Moment(v), firm: true}
+		return cell{text: s.brief(v), firm: true}
 	case string:
 		return cell{text: Escape(v)}
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -68,6 +69,19 @@ func (s Screen) Moment(m Moment) string {
 		return Escape(string(m))
 	}
 	return humanize.RelTime(at, s.Now(), "ago", "from now")
+}
+
+// units shortens the words of relative times, for tables: their other columns need the space.
+var units = strings.NewReplacer(
+	" seconds ", " s ", " second ", " s ", " minutes ", " min ", " minute ", " min ", " hours ", " h ", " hour ", " h ",
+)
+
+// brief returns a time as tables show it.
+func (s Screen) brief(m Moment) string {
+	if s.Human {
+		return units.Replace(s.Moment(m))
+	}
+	return s.Moment(m)
 }
 
 // Style is an attribute of text, as the parameter of an escape sequence.

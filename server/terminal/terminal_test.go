@@ -31,17 +31,17 @@ func TestTables(t *testing.T) {
 12      1234567  2026-01-31T11:57:00Z  The first file of the year, from the registry
 3       5        never                 short
 `},
-		"people get what fits, with separators and times in words": {people(60), `COMMIT    RECORDS  WHEN           MESSAGE
-12      1,234,567  3 minutes ago  The first file of the yea…
-3               5  never          short
+		"people get what fits, with separators and times in words": {people(60), `COMMIT    RECORDS  WHEN       MESSAGE
+12      1,234,567  3 min ago  The first file of the year, f…
+3               5  never      short
 `},
-		"times stay whole as long as text can give way": {people(42), `COMMIT    RECORDS  WHEN           MESSAGE
-12      1,234,567  3 minutes ago  The fir…
-3               5  never          short
+		"times stay whole as long as text can give way": {people(38), `COMMIT    RECORDS  WHEN       MESSAGE
+12      1,234,567  3 min ago  The fir…
+3               5  never      short
 `},
-		"what is narrow keeps its width as long as others can give way": {people(40), `COMMIT    RECORDS  WHEN         MESSAGE
-12      1,234,567  3 minutes …  The fir…
-3               5  never        short
+		"what is narrow keeps its width as long as others can give way": {people(37), `COMMIT    RECORDS  WHEN      MESSAGE
+12      1,234,567  3 min a…  The fir…
+3               5  never     short
 `},
 	} {
 		if got := print(c.screen); got != c.want {
