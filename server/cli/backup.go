@@ -72,8 +72,9 @@ func (cmd *backupCreateCmd) Run(c console) (err error) {
 		return err
 	}
 	if err := c.answer(a, func() {
-		c.printf("backup %s: up to commit %d; %s, %s, of which %d, %s, were copied\n", a.ID, a.LastCommit,
-			countOf(a.Objects, "object"), humanize.Bytes(uint64(a.Bytes)), a.Copied, humanize.Bytes(uint64(a.CopiedBytes)))
+		c.printf("backup %s: up to commit %d; %s, %s; copied: %s, %s\n", a.ID, a.LastCommit,
+			countOf(a.Objects, "object"), humanize.Bytes(uint64(a.Bytes)),
+			countOf(a.Copied, "file"), humanize.Bytes(uint64(a.CopiedBytes)))
 	}); err != nil {
 		return err
 	}

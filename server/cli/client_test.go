@@ -21,6 +21,19 @@ func TestAServerThatCanNotBeReachedIsNamed(t *testing.T) {
 	}
 }
 
+// A server with a certificate ends connections that are not encrypted, without a word.
+func TestAServerThatEndsConnectionsMayEncrypt(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		panic(http.ErrAbortHandler)
+	}))
+	defer server.Close()
+	var out, failed bytes.Buffer
+	code := run([]string{"dataset", "list", "--server", server.URL}, console{out: &out, err: &failed})
+	if code != exitUnavailable || !strings.Contains(failed.String(), "If it encrypts, write https:// before its name") {
+		t.Errorf("%d, %s", code, failed.String())
+	}
+}
+
 func TestTheTokenIsSentAndTheProjectToo(t *testing.T) {
 	s, _, failed, code := rowback(t, "tag --dataset employees --api-key t0 --project-id 3", map[string][]string{
 		"GET " + d + "/tags": {`200 {"tags":[]}`},

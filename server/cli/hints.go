@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 )
@@ -35,6 +37,8 @@ func unreached(server string, err error) error {
 	switch text := err.Error(); {
 	case strings.Contains(text, "gave HTTP response to HTTPS client"):
 		hint = ". It does not encrypt: write http:// before its name"
+	case errors.Is(err, io.EOF) && strings.HasPrefix(server, "http://"):
+		hint = ". If it encrypts, write https:// before its name"
 	case strings.Contains(text, "connection refused") && server == defaultServer:
 		hint = ". Start one with rowback serve, or name another with --server"
 	case strings.Contains(text, "connection refused"):

@@ -138,7 +138,8 @@ func (cmd *backupRestoreCmd) wanted() (project int64, name string, err error) {
 	of, name, ok := strings.Cut(cmd.Dataset, "/")
 	project, err = strconv.ParseInt(of, 10, 64)
 	if !ok || err != nil || name == "" {
-		return 0, "", fmt.Errorf("--dataset %s: write it as project/name, such as 1/employees", cmd.Dataset)
+		return 0, "", fmt.Errorf("--dataset %s: write it as NUMBER/NAME, with its project's number, such as 1/employees",
+			cmd.Dataset)
 	}
 	return project, name, nil
 }

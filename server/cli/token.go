@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/rowback/rowback/server/access"
@@ -158,7 +159,11 @@ func (cmd *tokenListCmd) Run(c console) error {
 	}
 	return cmd.print(c, all, "ID\tUSER\tROLE\tPROJECTS\tEXPIRES\tLAST USED\tDESCRIPTION", func(row func(...any)) {
 		for _, t := range all {
-			row(t.ID, t.User, t.Role, projectsOf(t.Projects), terminal.Moment(orNever(t.ExpiresAt)),
+			role := t.Role
+			if role == "admin" { // it does not make its user one
+				role = "its user's"
+			}
+			row(t.ID, t.User, role, projectsOf(t.Projects), terminal.Moment(orNever(t.ExpiresAt)),
 				terminal.Moment(orNever(t.LastUsedAt)), t.Description)
 		}
 	})
@@ -193,7 +198,7 @@ func projectsOf(names []string) string {
 	if names == nil {
 		return "*"
 	}
-	return fmt.Sprint(names)
+	return strings.Join(names, ", ")
 }
 
 // orNever shows a time, if there is one.
