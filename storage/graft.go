@@ -69,15 +69,18 @@ func (s *Store) Graft(ctx context.Context, g Graft, r Request) (out Grafted, err
 	if err != nil {
 		return out, err
 	}
-	c := &grafting{from: from, to: to, was: was.Dataset, made: made}
+	c := &grafting{from: from, to: to, was: was.Dataset, made: made, dry: r.Preview != nil}
 	err = c.write(ctx, s)
 	if err == nil {
 		out.Compared, err = c.compare(ctx)
 	}
-	if err = errors.Join(err, to.Close()); err != nil {
+	out.Backup, out.Commits = was.backup, len(c.commits)
+	if err == nil && r.Preview != nil {
+		out.State, err = s.adopt(ctx, c, r)
+	}
+	if err = errors.Join(err, to.Close()); err != nil || r.Preview != nil {
 		return out, err
 	}
-	out.Backup, out.Commits = was.backup, len(c.commits)
 	out.State, err = s.adopt(ctx, c, r)
 	return out, err
 }
@@ -186,7 +189,8 @@ func (c *grafting) compare(ctx context.Context) (compared int, err error) {
 	return compared, nil
 }
 
-// adopt moves the objects of a graft to their place and records them.
+// adopt moves the objects of a graft to their place and records them. A dry run moves nothing, and needs the store that
+// they were made in to be open.
 func (s *Store) adopt(ctx context.Context, c *grafting, r Request) (made snapshot.State, err error) {
 	d := c.made.Dataset
 	unlock, err := s.catalog.Lock(ctx, nameLock(d.ProjectID, d.Name))
@@ -201,11 +205,14 @@ func (s *Store) adopt(ctx context.Context, c *grafting, r Request) (made snapsho
 	defer leave()
 	// From here on, a client that disconnects must not leave it half done.
 	ctx = context.WithoutCancel(ctx)
-	if err := s.putObjects(c); err != nil {
-		return made, errors.Join(err, s.removeGraft(d.ID))
+	remove, record := func() error { return s.removeGraft(d.ID) }, s.recordGraft
+	if r.Preview != nil { // the transaction alone tells what there would be, and the objects stay where they were made
+		remove, record = func() error { return nil }, c.to.recordGraft
+	} else if err := s.putObjects(c); err != nil {
+		return made, errors.Join(err, remove())
 	}
 	err = s.label(ctx, r, func(tx catalog.Tx, l *labels) error {
-		if err := s.recordGraft(tx, c.made, c.manifests); err != nil {
+		if err := record(tx, c.made, c.manifests); err != nil {
 			return err
 		}
 		d, err := tx.Dataset(d.ID)
@@ -220,12 +227,17 @@ func (s *Store) adopt(ctx context.Context, c *grafting, r Request) (made snapsho
 			return err
 		}
 		// In this order: a crash between the two leaves the dataset whole, and deleted.
-		return errors.Join(l.put(d.ID, birthLabel, c.made), l.put(d.ID, deletedLabel, deletion{answers: told}))
+		if err := l.put(d.ID, birthLabel, c.made); err != nil || l.dry {
+			return err
+		}
+		return l.put(d.ID, deletedLabel, deletion{answers: told})
 	})
 	if err != nil {
-		return made, errors.Join(err, s.removeGraft(d.ID))
+		return made, errors.Join(err, remove())
 	}
-	s.Upkeep.note(d.ID)
+	if r.Preview == nil {
+		s.Upkeep.note(d.ID)
+	}
 	return made, nil
 }
 

@@ -16,6 +16,7 @@ type grafting struct {
 	from, to *Store
 	was      backup.Dataset // in from
 	made     *birth         // in to
+	dry      bool           // nothing is to change in the store that it would go into
 
 	line
 	shift     struct{ commit, file, version int64 } // from an id in the backup to the one here

@@ -43,6 +43,9 @@ func (c *grafting) write(ctx context.Context, into *Store) error {
 
 // draw reserves the ids: as many as the backup's store has given, so that all of them grow by the same number.
 func (c *grafting) draw(ctx context.Context, into *Store) error {
+	if c.dry {
+		return into.catalog.Read(ctx, c.guess)
+	}
 	commit, err := into.catalog.Draw(ctx, catalog.CommitIDs, max(c.line.used.Commit, 1))
 	if err != nil {
 		return err
@@ -64,6 +67,18 @@ func (c *grafting) draw(ctx context.Context, into *Store) error {
 		}
 		return tx.Advance("version", last+highest)
 	})
+}
+
+// guess sets the ids to those that would be drawn now.
+func (c *grafting) guess(tx catalog.Tx) (err error) {
+	for sequence, shift := range map[string]*int64{
+		catalog.CommitIDs: &c.shift.commit, catalog.FileIDs: &c.shift.file, "version": &c.shift.version,
+	} {
+		if *shift, err = tx.Last(sequence); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // begin makes the new dataset begin as the one in the backup did, but for its name and its ids.
