@@ -178,8 +178,8 @@ func (f *feed) joined(ctx context.Context, change func(*sql.Tx) error) error {
 	}
 	f.marks = nil
 	return f.DB.Write(ctx, func(tx *sql.Tx) error {
-		for _, table := range []string{"webhook_marks", "webhook_proposals"} {
-			if _, err := tx.Exec(`DELETE FROM ` + table); err != nil {
+		for _, forget := range []string{`DELETE FROM webhook_marks`, `DELETE FROM webhook_proposals`} {
+			if _, err := tx.Exec(forget); err != nil {
 				return err
 			}
 		}

@@ -126,10 +126,11 @@ func (c *child) lock(l locking) error {
 		}
 	}
 	c.session, c.reads = l.Session, maxReads
-	return c.next()
+	return c.reconnect()
 }
 
-// next gives the instance another connection in place of the one that was used.
+// next makes the instance ready for another borrower, if it is fit for one. The first is served whatever the views took:
+// those of tens of thousands of files hold more memory than an instance may while it waits.
 func (c *child) next() error {
 	if c.broken {
 		return errBroken
@@ -138,7 +139,15 @@ func (c *child) next() error {
 		return errUsed
 	}
 	c.reads--
-	if err := errors.Join(c.isLean(), c.conn.sql.Close()); err != nil {
+	if err := c.isLean(); err != nil {
+		return err
+	}
+	return c.reconnect()
+}
+
+// reconnect gives the instance another connection in place of the one that was used.
+func (c *child) reconnect() error {
+	if err := c.conn.sql.Close(); err != nil {
 		return err
 	}
 	var err error

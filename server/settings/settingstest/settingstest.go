@@ -34,7 +34,11 @@ func OnPostgreSQL(t *testing.T, tests map[string]func(*testing.T)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { root.Close() })
+	t.Cleanup(func() {
+		if err := root.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	shared = place{server: server, root: root, schemas: map[string]string{}}
 	for name, test := range tests {
 		t.Run(name, test)
