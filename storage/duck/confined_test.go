@@ -92,6 +92,21 @@ func TestAConfinedInstanceIsRenewed(t *testing.T) {
 	}
 }
 
+// Views of very many files take more memory than an instance may hold while it waits. Their statement is served all the
+// same, and the next one gets another process.
+func TestAScopeThatTakesMuchMemoryIsServed(t *testing.T) {
+	p := sandboxes(t)
+	large := scoped(8)
+	large.Setup = append(large.Setup, fmt.Sprintf("CREATE TABLE given.much AS SELECT repeat('x', %d) AS text", 2*maxKept))
+	for range 2 {
+		c, _ := lock(t, p, large)
+		if got := ask(t, c); got != 8 {
+			t.Errorf("%d", got)
+		}
+		giveBack(p, c)
+	}
+}
+
 // hostile is what would stay behind in an instance, or reach out of it.
 var hostile = []string{
 	"CREATE TABLE left_behind AS SELECT 42 AS n", "CREATE VIEW given.left_behind AS SELECT 42 AS n",
