@@ -123,6 +123,24 @@ func (d *directory) tryCatalog(ctx context.Context, path string) (what string, e
 	return what, err
 }
 
+// remakeCatalog puts an empty catalog in place of the embedded one that is open, which is damaged.
+func (d *directory) remakeCatalog(ctx context.Context, what string) error {
+	err := d.catalog.Close()
+	d.catalog = nil
+	if err != nil {
+		return err
+	}
+	if err := d.setCatalogAside(what); err != nil {
+		return err
+	}
+	d.last, d.vouched = datadir.Closed{}, false
+	if err := d.openEmbedded(ctx); err != nil {
+		return err
+	}
+	d.catalog.OnCheckpoint(d.vouch)
+	return nil
+}
+
 // catalogHook has the catalog's own durable steps pass the hook of the others, so that a test can fail at each.
 func (d *directory) catalogHook(op string) error {
 	if d.hook == nil {

@@ -137,7 +137,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if s.engine, err = duck.Open(s.budget.engine()); err != nil {
 		return err
 	}
-	if err := s.catchUp(ctx, s.dir.last, s.dir.vouched); err != nil {
+	if err := s.bringUp(ctx); err != nil {
 		return fmt.Errorf("bringing the catalog up to date with the objects: %w", err)
 	}
 	if err := s.Removals.finishAll(ctx); err != nil {
@@ -157,6 +157,19 @@ func (s *Store) open(ctx context.Context) (err error) {
 		return err
 	}
 	return s.catalog.Checkpoint(ctx)
+}
+
+// bringUp brings the catalog up to date with the objects. Where that shows that it is damaged, which was not looked for
+// in one that seemed to be as it was left (isSound), it is made anew from them.
+func (s *Store) bringUp(ctx context.Context) error {
+	err := s.catchUp(ctx, s.dir.last, s.dir.vouched)
+	if !catalog.IsDamaged(err) {
+		return err
+	}
+	if err := s.dir.remakeCatalog(ctx, err.Error()); err != nil {
+		return err
+	}
+	return s.catchUp(ctx, s.dir.last, s.dir.vouched)
 }
 
 // forget drops what was kept for a time, and ends the jobs of the process before.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/datadir"
 	"github.com/rowback/rowback/storage/fault"
 	"github.com/rowback/rowback/storage/intake"
 	"github.com/rowback/rowback/storage/storagetest"
@@ -144,6 +145,27 @@ func TestACatalogThatWasSpoiledUnseenIsFound(t *testing.T) {
 	}
 	b.Want(d[0], "head", `{"id":1}`)
 	b.ClosedDir()
+	b.Store = reopen(t, b.Dir, storage.Options{}).Store
+	b.JSON(d[0], catalog.Append, `[{"id":2}]`)
+	b.Want(d[0], "head", `{"id":1}`, `{"id":2}`)
+}
+
+// A catalog that seems to be as a crash left it is not checked before it is used. Where bringing it up to date meets a
+// page that is damaged, it is made anew.
+func TestACatalogThatIsDamagedWhereTheStartReadsIsMadeAnew(t *testing.T) {
+	b, d := numbered(t)
+	b.abandon()
+	path := filepath.Join(b.Dir, "catalog.db")
+	db, err := sql.Open("sqlite3", path)
+	b.Must(err)
+	var page, size int64
+	errPage := db.QueryRow("SELECT rootpage FROM sqlite_schema WHERE name = 'commits'").Scan(&page)
+	errSize := db.QueryRow("PRAGMA page_size").Scan(&size)
+	b.Must(errors.Join(errPage, errSize, db.Close()))
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	b.Must(err)
+	_, err = f.WriteAt(make([]byte, size), (page-1)*size)
+	b.Must(errors.Join(err, f.Close(), datadir.Vouch(b.Dir)))
 	b.Store = reopen(t, b.Dir, storage.Options{}).Store
 	b.JSON(d[0], catalog.Append, `[{"id":2}]`)
 	b.Want(d[0], "head", `{"id":1}`, `{"id":2}`)

@@ -38,7 +38,8 @@ func readable(
 			return "", nil, notCopied(err)
 		}
 	}
-	read := func(option string) string { return scanParquet(path, option) }
+	file := path
+	read := func(option string) string { return scanParquet(file, option) }
 	replaced, err := timestamps(ctx, conn, int96, read(""))
 	if err != nil || replaced == "" {
 		return path, read, err
