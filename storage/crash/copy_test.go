@@ -153,7 +153,8 @@ func TestACopyLeavesWhatOthersHave(t *testing.T) {
 	}
 }
 
-// The machine stops at steps of a copy. What there is then is no store, or the whole one, and the copy can be completed.
+// The machine stops at steps of a copy. Afterwards there is either no store or the whole one, and the copy can be
+// completed.
 func TestACopyStopsAtAnyStep(t *testing.T) {
 	t.Parallel()
 	b := open(t)

@@ -17,7 +17,7 @@ import (
 const stripColumns = 1500
 
 // stripValues is the most values of files that are read in strips: one thread puts them beside each other. Of more
-// values, what the scan prepares is no longer what takes the time, and all threads read.
+// values, the scan takes longer than its preparation, and all threads read.
 const stripValues = 4_000_000
 
 // read is the SQL of a scan of files: with those of its columns that statements on the snapshot name, if there are very
