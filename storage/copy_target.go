@@ -105,6 +105,9 @@ func (d *directory) storeOf(ctx context.Context, scratch string) (id string, err
 func (c *copier) begin(ctx context.Context) (isWhole bool, err error) {
 	text, err := c.target.read(ctx, copyFile)
 	if errors.Is(err, fs.ErrNotExist) {
+		if err := c.isThere(ctx); err != nil {
+			return false, err
+		}
 		if err := c.target.isFree(ctx); err != nil {
 			return false, err
 		}
@@ -130,6 +133,24 @@ func (c *copier) begin(ctx context.Context) (isWhole bool, err error) {
 		return false, nil
 	}
 	return true, err
+}
+
+// errCopied is returned where a copy of the store was completed before, be it just before the machine stopped.
+var errCopied = errors.New("this store is there already: a copy was completed. To make another, name another place")
+
+// isThere returns errCopied where the target is the same store.
+func (c *copier) isThere(ctx context.Context) error {
+	text, err := c.target.read(ctx, datadir.MarkerFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var m struct {
+		ID string `json:"id"`
+	}
+	if err == nil && json.Unmarshal(text, &m) == nil && m.ID == c.Store {
+		return errCopied
+	}
+	return err
 }
 
 // write writes a sealed file.
