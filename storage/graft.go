@@ -53,7 +53,11 @@ func (s *Store) Graft(ctx context.Context, g Graft, r Request) (out Grafted, err
 	scratch := s.blobs.Scratch("graft")
 	defer s.blobs.RemoveScratch(scratch)
 	// Few threads and little memory: the store goes on meanwhile.
-	o := Options{Memory: s.budget.memory / 4, Threads: 1, NewID: s.newID, Log: s.log, Pages: s.pages}
+	o := s.Copies.places.options
+	o = Options{
+		Memory: s.budget.memory / 4, Threads: 1, NewID: s.newID, Log: s.log, Pages: s.pages,
+		BackupBucket: o.BackupBucket, BackupLease: o.BackupLease,
+	}
 	from, was, err := openFamily(ctx, Extraction{
 		Backup: g.Backup, Project: g.Project, Dataset: g.Dataset, Scratch: filepath.Join(scratch, "from"),
 	}, o)
@@ -91,13 +95,13 @@ func (s *Store) GraftOwn(ctx context.Context, id string, g Graft, r Request) (Gr
 	if !bs.IsConfigured() {
 		return Grafted{}, errNoTarget
 	}
-	g.Backup = bs.dir
+	g.Backup = bs.place
 	if id != "latest" {
 		m, err := bs.Find(ctx, id)
 		if err != nil {
 			return Grafted{}, err
 		}
-		g.Backup = backup.ManifestPath(bs.dir, m.ID)
+		g.Backup = backup.ManifestPath(bs.place, m.ID)
 	}
 	return s.Graft(ctx, g, r)
 }
@@ -110,9 +114,9 @@ type inBackup struct {
 
 // openFamily lays out the family of a dataset in a backup as a store, and opens it.
 func openFamily(ctx context.Context, x Extraction, o Options) (s *Store, was inBackup, err error) {
-	t, m, err := backup.Locate(x.Backup)
+	t, m, err := o.backupPlaces().locate(ctx, x.Backup)
 	if err != nil {
-		return nil, was, fmt.Errorf("the backup can't be used: %w", err)
+		return nil, was, err
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
 	i := slices.IndexFunc(m.Datasets, func(d backup.Dataset) bool {

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/rowback/rowback/storage/bucket"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/clientsql"
 	"github.com/rowback/rowback/storage/datadir"
@@ -67,7 +68,7 @@ func newStore(dir string, o Options) *Store {
 		exports: filecache.New(o.Cache, func() string { return scratch("export.parquet") }),
 	}
 	copies := &StoreBackups{
-		Files: files, history: history, dir: o.Backups, path: dir, hook: o.Hook, program: o.Program,
+		Files: files, history: history, place: o.Backups, path: dir, program: o.Program,
 	}
 	removals := &Removals{
 		Files: files, history: history, staging: staging, tables: tables, requests: requests, filters: filters,
@@ -77,6 +78,7 @@ func newStore(dir string, o Options) *Store {
 		journal: j, path: dir, hook: o.Hook, remote: o.Catalog, there: o.CatalogThere, server: o.Server, waiting: o.Waiting,
 	}
 	j.doubt = directory.doubt
+	copies.places = backupPlaces{o, func() *bucket.Bucket { return directory.bucket }}
 	return &Store{
 		journal: j, Files: files, History: history, Staging: staging, Requests: requests, Disk: disk,
 		Digests: digests, Tables: tables,

@@ -106,7 +106,7 @@ func (w *repairing) openTargets(ctx context.Context, dirs []string) error {
 		id = w.dir.marker.ID // the catalog was lost
 	}
 	for _, dir := range dirs {
-		t, err := backup.Open(dir, nil)
+		t, err := w.Copies.places.open(ctx, dir)
 		if err != nil {
 			return fmt.Errorf("the backups in %s can't be used: %w", dir, err)
 		}
@@ -289,8 +289,12 @@ func (w *repairing) copyOf(ctx context.Context, one wrongObject) (func(io.Writer
 		return w.textOf(ctx, one)
 	}
 	for _, s := range w.sources {
-		if s.Fetch(one.object, io.Discard) == nil {
-			return func(to io.Writer) error { return s.Fetch(one.object, to) }, "a backup", nil
+		err := s.Fetch(ctx, one.object, io.Discard)
+		if err == nil {
+			return func(to io.Writer) error { return s.Fetch(ctx, one.object, to) }, "a backup", nil
+		}
+		if errors.Is(err, backup.ErrAway) || ctx.Err() != nil {
+			return nil, "", err // which says nothing about the copy
 		}
 	}
 	return w.fileIn(one.object)
@@ -365,7 +369,7 @@ func (w *repairing) textOf(ctx context.Context, one wrongObject) (func(io.Writer
 				continue // it may have what was erased since
 			}
 			var text bytes.Buffer
-			if s.Fetch(o, &text) != nil || unseal(text.Bytes()) != nil {
+			if s.Fetch(ctx, o, &text) != nil || unseal(text.Bytes()) != nil {
 				continue
 			}
 			fits, err := w.fits(ctx, one.key, text.Bytes())
@@ -386,7 +390,7 @@ func (w *repairing) read(ctx context.Context, s *source) error {
 		return nil
 	}
 	s.backups = []sourceBackup{}
-	all, _, err := s.List()
+	all, _, err := s.List(ctx)
 	for i := range all {
 		b := sourceBackup{all[len(all)-1-i], map[string]backup.Object{}, map[string][]string{}}
 		var goesOn bool
@@ -397,7 +401,10 @@ func (w *repairing) read(ctx context.Context, s *source) error {
 		if !goesOn {
 			continue
 		}
-		entries, err := s.Entries(b.Manifest)
+		entries, err := s.Entries(ctx, b.Manifest)
+		if errors.Is(err, backup.ErrAway) || ctx.Err() != nil {
+			return err
+		}
 		if err != nil {
 			continue // this one is of no use
 		}

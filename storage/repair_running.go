@@ -24,7 +24,7 @@ func (s *Store) RepairDamaged(ctx context.Context, apply bool) (out []Repair, er
 	}
 	w := &repairing{Store: s, sizes: map[int64][]string{}}
 	defer func() { err = errors.Join(err, w.close()) }()
-	if err := w.openTargets(ctx, []string{s.Copies.dir}); err != nil {
+	if err := w.openTargets(ctx, []string{s.Copies.place}); err != nil {
 		return nil, explainTarget(ctx, err)
 	}
 	if w.place, err = s.repairPlace(); err != nil {
@@ -42,10 +42,18 @@ func (s *Store) RepairDamaged(ctx context.Context, apply bool) (out []Repair, er
 			out = append(out, r)
 		}
 		if err != nil {
-			return out, err
+			return out, explainAway(ctx, err)
 		}
 	}
 	return out, nil
+}
+
+// explainAway explains an error of the bucket of the backups.
+func explainAway(ctx context.Context, err error) error {
+	if errors.Is(err, backup.ErrAway) {
+		return explainTarget(ctx, err)
+	}
+	return err
 }
 
 // repairRunning repairs one file; ok is false where the store does not need it any more.

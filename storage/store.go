@@ -24,7 +24,10 @@ type Options struct {
 	Log     *slog.Logger     // nil: nowhere
 	Program string           // the version of the program, for the manifests of backups
 	Objects *ObjectStore     // where the objects are; nil: where store.json says, or in the directory
-	Backups string           // directory of the server's backups; empty: it has none
+	Backups string           // where the server's backups are: a directory, or s3://bucket/prefix; empty: it has none
+
+	BackupBucket *ObjectStore  // how buckets with backups are reached; its URL is of no account; nil: as the environment says
+	BackupLease  time.Duration // backup.Where; for tests
 
 	// Catalog is the URL of a PostgreSQL database that has the catalog; empty: it is where it was, which must be the
 	// data directory; EmbeddedCatalog: it is to be there.

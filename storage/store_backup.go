@@ -10,13 +10,13 @@ import (
 	"time"
 
 	"github.com/rowback/rowback/storage/backup"
-	"github.com/rowback/rowback/storage/blob"
+	"github.com/rowback/rowback/storage/bucket"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/fault"
 )
 
 // A backup of the store, or of a fork family, is what the objects and the catalog are at one moment, its cut, in
-// another directory (package backup). Commits, forks, merges and compaction go on meanwhile: objects do not change, so
+// another directory or in a bucket (package backup). Commits, forks, merges and compaction go on meanwhile: objects do not change, so
 // they are copied at leisure, and only those that the target does not have. Three things do change, and are dealt with:
 //
 //   - labels, which are replaced. They are read while none is written, at the moment of the cut (store_backup_cut.go).
@@ -32,9 +32,9 @@ import (
 type StoreBackups struct {
 	*Files
 	history *History
-	dir     string // the target of the server; empty: none
+	place   string // the target of the server; empty: none
+	places  backupPlaces
 	path    string // of the store
-	hook    blob.Hook
 	program string
 
 	// Settings copies the server's settings to a file, where they are not in the directory; nil: they are, or there are
@@ -64,10 +64,16 @@ type NewStoreBackup struct {
 
 // errNoTarget is for a server without a target.
 var errNoTarget = fault.Errorf(fault.Conflict, "no_backup_target",
-	"The server has no place for backups. Start it with --backup-to DIR.")
+	"The server has no place for backups. Start it with --backup-to, and a directory or s3://bucket/prefix.")
 
 // IsConfigured reports whether the server has a place for backups.
-func (bs *StoreBackups) IsConfigured() bool { return bs.dir != "" }
+func (bs *StoreBackups) IsConfigured() bool { return bs.place != "" }
+
+// CheckPlace refuses a place for backups in the store's own objects.
+func (bs *StoreBackups) CheckPlace() error {
+	_, err := bs.places.where(bs.place)
+	return err
+}
 
 // State is what became of the backups so far.
 func (bs *StoreBackups) State() BackupState {
@@ -87,13 +93,14 @@ func (bs *StoreBackups) Make(ctx context.Context, n NewStoreBackup, r Request) (
 	if !bs.IsConfigured() {
 		return backup.Manifest{}, errNoTarget
 	}
-	return bs.MakeIn(ctx, bs.dir, n, r)
+	return bs.MakeIn(ctx, bs.place, n, r)
 }
 
-// MakeIn makes a backup in a directory, which is empty, missing, or has earlier backups of this store.
-func (bs *StoreBackups) MakeIn(ctx context.Context, dir string, n NewStoreBackup, r Request) (backup.Manifest, error) {
+// MakeIn makes a backup in a directory or below a prefix of a bucket, which is empty, missing, or has earlier backups of
+// this store.
+func (bs *StoreBackups) MakeIn(ctx context.Context, place string, n NewStoreBackup, r Request) (backup.Manifest, error) {
 	bs.change(func(s *BackupState) { s.Running = true })
-	m, err := bs.makeIn(ctx, dir, n, r)
+	m, err := bs.makeIn(ctx, place, n, r)
 	bs.change(func(s *BackupState) {
 		s.Running = false
 		if err == nil && m.IsComplete() && m.Scope == "" {
@@ -124,7 +131,7 @@ func (bs *StoreBackups) fail(ctx context.Context, err error) {
 }
 
 func (bs *StoreBackups) makeIn(
-	ctx context.Context, dir string, n NewStoreBackup, r Request,
+	ctx context.Context, place string, n NewStoreBackup, r Request,
 ) (m backup.Manifest, err error) {
 	if err := bs.halted(); err != nil {
 		return m, err // it is not known what the objects have
@@ -133,12 +140,18 @@ func (bs *StoreBackups) makeIn(
 	if err != nil {
 		return m, err
 	}
-	t, err := backup.Create(dir, id, bs.now(), bs.hook)
+	where, err := bs.places.where(place)
+	if err != nil {
+		return m, err
+	}
+	where.Scratch = bs.blobs.Scratch("backup")
+	defer bs.blobs.RemoveScratch(where.Scratch)
+	t, err := backup.Create(ctx, where, id, bs.now())
 	if err != nil {
 		return m, err
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
-	w, err := t.NewWriter(n.Full)
+	w, err := t.NewWriter(ctx, n.Full)
 	if err != nil {
 		return m, err
 	}
@@ -161,7 +174,7 @@ func (bs *StoreBackups) List(ctx context.Context) (list []backup.Manifest, unrea
 	if !bs.IsConfigured() {
 		return nil, 0, errNoTarget
 	}
-	list, bad, err := ListBackups(bs.dir)
+	list, bad, err := listBackups(ctx, bs.places, bs.place)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, backup.ErrNotTarget) {
 		return nil, 0, nil // none was made yet
 	}
@@ -173,9 +186,9 @@ func (bs *StoreBackups) Find(ctx context.Context, id string) (m backup.Manifest,
 	if !bs.IsConfigured() {
 		return m, errNoTarget
 	}
-	t, err := backup.Open(bs.dir, nil)
+	t, err := bs.places.open(ctx, bs.place)
 	if err == nil {
-		m, err = t.Find(id)
+		m, err = t.Find(ctx, id)
 		err = errors.Join(err, t.Close())
 	}
 	if errors.Is(err, backup.ErrNone) || errors.Is(err, fs.ErrNotExist) ||
@@ -209,41 +222,54 @@ func (bs *StoreBackups) holding(ctx context.Context, erased []ErasedDataset) []E
 	return out
 }
 
-// ListBackups lists the backups in a directory, newest first, and the manifests that can't be read.
-func ListBackups(dir string) (list []backup.Manifest, unreadable []string, err error) {
-	t, err := backup.Open(dir, nil)
+// ListBackups lists the backups in a place, newest first, and the manifests that can't be read.
+func ListBackups(ctx context.Context, place string, o Options) (list []backup.Manifest, unreadable []string, err error) {
+	return listBackups(ctx, o.backupPlaces(), place)
+}
+
+func listBackups(
+	ctx context.Context, p backupPlaces, place string,
+) (list []backup.Manifest, unreadable []string, err error) {
+	t, err := p.open(ctx, place)
 	if err != nil {
 		return nil, nil, err
 	}
-	all, unreadable, err := t.List()
+	all, unreadable, err := t.List(ctx)
 	for i := range all {
 		list = append(list, all[len(all)-1-i])
 	}
 	return list, unreadable, errors.Join(err, t.Close())
 }
 
-// PruneBackups removes old backups from a directory, and what only they have (backup.Target.Prune).
-func PruneBackups(dir string, keep int, dry bool, hook blob.Hook) (out backup.Pruned, err error) {
-	t, err := backup.Open(dir, hook)
+// PruneBackups removes old backups from a place, and what only they have (backup.Target.Prune).
+func PruneBackups(ctx context.Context, place string, keep int, dry bool, o Options) (out backup.Pruned, err error) {
+	return pruneBackups(ctx, o.backupPlaces(), place, keep, dry)
+}
+
+func pruneBackups(
+	ctx context.Context, p backupPlaces, place string, keep int, dry bool,
+) (out backup.Pruned, err error) {
+	t, err := p.open(ctx, place)
 	if err != nil {
 		return out, err
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
-	if err := t.Lock(); err != nil {
+	if err := t.Lock(ctx); err != nil {
 		return out, err
 	}
-	return t.Prune(keep, dry)
+	return t.Prune(ctx, keep, dry)
 }
 
-// CheckBackups reads every object of the backups in a directory (backup.Target.Check).
-func CheckBackups(ctx context.Context, dir string, aside bool) (out backup.Checked, err error) {
-	t, err := backup.Open(dir, nil)
+// CheckBackups reads every object of the backups in a place (backup.Target.Check).
+func CheckBackups(ctx context.Context, place string, aside bool, o Options) (out backup.Checked, err error) {
+	o.Hook = nil
+	t, err := o.backupPlaces().open(ctx, place)
 	if err != nil {
 		return out, err
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
 	if aside {
-		err = t.Lock()
+		err = t.Lock(ctx)
 	}
 	if err != nil {
 		return out, err
@@ -254,9 +280,26 @@ func CheckBackups(ctx context.Context, dir string, aside bool) (out backup.Check
 // explainTarget returns what a client is told of an error of a target.
 func explainTarget(ctx context.Context, err error) error {
 	errno := errnoOf(err)
+	var damaged *backup.FileError
 	switch {
 	case err == nil || ctx.Err() != nil || fault.KindOf(err) != fault.Internal:
 		return err
+	case errors.As(err, &damaged):
+		return errBackupDamaged(damaged).Because(err)
+	case errors.Is(err, bucket.ErrAway) && !errors.Is(err, backup.ErrAway):
+		return err // it is the one of the store's own objects
+	case errors.Is(err, bucket.ErrFull):
+		return fault.Errorf(fault.Unavailable, "backup_disk_full",
+			"The bucket of the backups takes no more: it is full, or its quota is used up. The earlier backups are as they "+
+				"were; make room there, or prune them.").Because(err)
+	case errors.Is(err, backup.ErrAway):
+		return fault.Errorf(fault.Unavailable, "backup_bucket_unavailable",
+			"The bucket of the backups does not answer, or refuses this server. The earlier backups are as they were; the "+
+				"server's log has the reason. Check its address and the credentials, then ask again.").Because(err)
+	case errors.Is(err, errInObjects):
+		return fault.Errorf(fault.Conflict, "backup_target_taken",
+			"The place for backups is in the bucket of the store's own objects. Start the server with another --backup-to.").
+			Because(err)
 	case errors.Is(err, backup.ErrInUse):
 		return fault.Errorf(fault.Conflict, "backup_running",
 			"Another backup, pruning or check of the backups is running. Ask again when it is done.").Because(err)
@@ -272,6 +315,19 @@ func explainTarget(ctx context.Context, err error) error {
 	return fault.Errorf(fault.Unavailable, "backup_failed",
 		"The backup could not be written or read. The earlier ones are as they were; the server's log has the reason.").
 		Because(err)
+}
+
+// errBackupDamaged says which file of which backup is damaged.
+func errBackupDamaged(damaged *backup.FileError) *fault.Error {
+	what := "is not what was written"
+	if errors.Is(damaged, backup.ErrMissing) {
+		what = "is missing"
+	}
+	return fault.Errorf(fault.Corrupt, "backup_damaged",
+		"Backup %s is damaged: %s %s (%s in the place of the backups). Use another backup. If the store still has the file, "+
+			"rowback backup check --remove-damaged and a new backup copy it again.",
+		damaged.Backup, damaged.File, what, damaged.Place).
+		With("backup", damaged.Backup).With("file", damaged.File)
 }
 
 // A BackupPlan is how often backups are made, and how many are kept.
@@ -321,7 +377,7 @@ func (bs *StoreBackups) keepOnce(ctx context.Context, plan BackupPlan) error {
 	if !m.IsComplete() {
 		return errIncomplete(m)
 	}
-	gone, err := PruneBackups(bs.dir, plan.Keep, false, bs.hook)
+	gone, err := pruneBackups(ctx, bs.places, bs.place, plan.Keep, false)
 	if err = explainTarget(ctx, err); err != nil {
 		bs.fail(ctx, err)
 	} else if len(gone.Backups) > 0 {

@@ -75,7 +75,7 @@ func (c *copying) dropCatalog() {
 // readBefore reads what the newest backup of the same scope has. One that can't be read is of no use, and no hindrance:
 // everything is read again.
 func (c *copying) readBefore(ctx context.Context, full bool) error {
-	all, unreadable, err := c.target.List()
+	all, unreadable, err := c.target.List(ctx)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,10 @@ func (c *copying) readBefore(ctx context.Context, full bool) error {
 		if err != nil || !goesOn {
 			return err
 		}
-		entries, err := c.target.Entries(m)
+		entries, err := c.target.Entries(ctx, m)
+		if errors.Is(err, backup.ErrAway) {
+			return err
+		}
 		if err != nil {
 			c.log.Warn("an earlier backup is damaged, and everything is read again", "backup", m.ID, "error", err)
 			return nil
@@ -372,7 +375,7 @@ func (c *copying) finish(ctx context.Context, k *cut) (done bool, err error) {
 		return false, err
 	}
 	m.FinishedAt = c.now()
-	if err := c.writer.Finish(m); err != nil {
+	if err := c.writer.Finish(ctx, m); err != nil {
 		return false, err
 	}
 	for _, d := range m.Damaged {
@@ -399,7 +402,7 @@ func (c *copying) addOwn(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	return c.writer.Settle()
+	return c.writer.Settle(ctx)
 }
 
 // addSettings copies the server's settings, as they are at one moment, if there are any.

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/rowback/rowback/storage/backup"
 	"github.com/rowback/rowback/storage/blob"
@@ -26,7 +29,7 @@ const restoring = "restoring"
 
 // Restoration is what a restore shall do.
 type Restoration struct {
-	Backup  string // the path of a manifest, or of a target, which stands for its newest backup
+	Backup  string // the path or address of a manifest, or of a target, which stands for its newest backup
 	Dir     string // empty or missing
 	Damaged bool   // restore also a backup of a store that was damaged, without what was
 }
@@ -40,9 +43,9 @@ type Restored struct {
 
 // RestoreStore makes a directory the store that a backup was made of.
 func RestoreStore(ctx context.Context, r Restoration, o Options) (out Restored, err error) {
-	t, m, err := backup.Locate(r.Backup)
+	t, m, err := o.backupPlaces().locate(ctx, r.Backup)
 	if err != nil {
-		return out, fmt.Errorf("the backup can't be used: %w", err)
+		return out, err
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
 	out.Manifest = m
@@ -95,7 +98,7 @@ func isEmpty(tree *blob.Tree) error {
 func layOut(
 	ctx context.Context, t *backup.Target, m backup.Manifest, dir string, only func(key string) bool, hook blob.Hook,
 ) (err error) {
-	entries, err := t.Entries(m)
+	entries, err := t.Entries(ctx, m)
 	if err != nil {
 		return err
 	}
@@ -104,22 +107,12 @@ func layOut(
 		return err
 	}
 	defer func() { err = errors.Join(err, tree.Close()) }()
-	w := &laying{target: t, tree: tree, dirs: map[string]bool{".": true}}
+	w := &laying{target: t, manifest: m, tree: tree, dirs: map[string]bool{".": true}}
 	if err := tree.MakeDir(objectsDir); err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if only != nil && !only(e.Key) {
-			continue
-		}
-		for _, key := range []string{e.Key, twinOf(e.Key)} { // the copy of a removal's description is not in backups
-			if key == "" {
-				continue
-			}
-			if err := w.add(ctx, objectsDir+"/"+key, e.Object); err != nil {
-				return err
-			}
-		}
+	if err := w.addAll(ctx, entries, only); err != nil {
+		return err
 	}
 	if only == nil {
 		if err := w.addOwn(ctx, m); err != nil {
@@ -139,27 +132,57 @@ const objectsDir = "objects"
 
 // laying writes the files of a store.
 type laying struct {
-	target *backup.Target
-	tree   *blob.Tree
-	batch  []blob.Placing
-	dirs   map[string]bool
+	target   *backup.Target
+	manifest backup.Manifest
+	tree     *blob.Tree
+	batch    []blob.Placing
+	dirs     map[string]bool
 }
 
-// add writes one file.
-func (w *laying) add(ctx context.Context, name string, o backup.Object) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+// layAtOnce is how many files are written before they are given their names.
+const layAtOnce = 64
+
+// addAll writes the objects of a store, or those that only selects.
+func (w *laying) addAll(ctx context.Context, entries []backup.Entry, only func(key string) bool) error {
+	var files []backup.Entry
+	for _, e := range entries {
+		if only != nil && !only(e.Key) {
+			continue
+		}
+		for _, key := range []string{e.Key, twinOf(e.Key)} { // the copy of a removal's description is not in backups
+			if key != "" {
+				files = append(files, backup.Entry{Key: objectsDir + "/" + key, Object: e.Object})
+			}
+		}
 	}
-	d, err := w.tree.Draft()
-	if err != nil {
+	for some := range slices.Chunk(files, layAtOnce) {
+		if err := w.add(ctx, some...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add writes some files, as many beside each other as is best for where they come from.
+func (w *laying) add(ctx context.Context, files ...backup.Entry) error {
+	g, together := errgroup.WithContext(ctx)
+	g.SetLimit(w.target.AtOnce())
+	for _, f := range files {
+		if together.Err() != nil {
+			break
+		}
+		d, err := w.tree.Draft()
+		if err != nil {
+			return cmp.Or(g.Wait(), err)
+		}
+		w.batch = append(w.batch, blob.Placing{Draft: d, Name: f.Key})
+		g.Go(func() error { return w.target.FetchAs(together, w.manifest, f.Key, f.Object, d) })
+	}
+	if err := cmp.Or(g.Wait(), context.Cause(ctx)); err != nil {
+		for _, p := range w.batch {
+			p.Discard()
+		}
 		return err
-	}
-	w.batch = append(w.batch, blob.Placing{Draft: d, Name: name})
-	if err := w.target.Fetch(o, d); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	if len(w.batch) < 64 {
-		return nil
 	}
 	return w.place()
 }
@@ -170,7 +193,7 @@ func (w *laying) addOwn(ctx context.Context, m backup.Manifest) error {
 		if o == nil {
 			continue
 		}
-		if err := w.add(ctx, name, *o); err != nil {
+		if err := w.add(ctx, backup.Entry{Key: name, Object: *o}); err != nil {
 			return err
 		}
 	}
@@ -178,7 +201,7 @@ func (w *laying) addOwn(ctx context.Context, m backup.Manifest) error {
 		if !datadir.IsAuditFile(e.Key) {
 			return fmt.Errorf("the name of a file of the audit log: %w: %q", backup.ErrDamaged, e.Key)
 		}
-		if err := w.add(ctx, datadir.AuditDir+"/"+e.Key, e.Object); err != nil {
+		if err := w.add(ctx, backup.Entry{Key: datadir.AuditDir + "/" + e.Key, Object: e.Object}); err != nil {
 			return err
 		}
 	}

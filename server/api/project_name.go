@@ -19,6 +19,9 @@ import (
 // projectField is the field of requests that names a project: by its number, or by the name that it has.
 const projectField = "project_id"
 
+// projectFields are all fields of a body that do.
+var projectFields = []string{projectField, "into_project_id"}
+
 // projectNumber returns the number of a project that a client names; texts that are numbers of any size, or empty, as
 // they are. One of which the caller is not to know is refused as one that there is not: as a bad value of the field.
 func (a *API) projectNumber(c *fiber.Ctx, named string) (string, error) {
@@ -39,24 +42,29 @@ func isWhole(text string) bool {
 	return digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
-// withProjectNumber returns a body with the number of the project that it names.
+// withProjectNumber returns a body with the numbers of the projects that it names.
 func (a *API) withProjectNumber(c *fiber.Ctx, body []byte) ([]byte, error) {
 	if !bytes.Contains(body, []byte(projectField)) {
 		return body, nil // as most are: they are not parsed for it
 	}
 	var fields map[string]json.RawMessage
-	var named string
-	if json.Unmarshal(body, &fields) != nil || fields[projectField] == nil ||
-		json.Unmarshal(fields[projectField], &named) != nil || named == "" {
+	if json.Unmarshal(body, &fields) != nil {
 		return body, nil // what is wrong with it is said when it is read
 	}
-	if isWhole(named) {
-		return body, nil // a number is not written as a text
+	changed := false
+	for _, field := range projectFields {
+		var named string
+		if fields[field] == nil || json.Unmarshal(fields[field], &named) != nil || named == "" || isWhole(named) {
+			continue // a number is not written as a text
+		}
+		number, err := a.projectNumber(c, named)
+		if err != nil {
+			return nil, err
+		}
+		fields[field], changed = json.RawMessage(number), true
 	}
-	number, err := a.projectNumber(c, named)
-	if err != nil {
-		return nil, err
+	if !changed {
+		return body, nil
 	}
-	fields[projectField] = json.RawMessage(number)
 	return json.Marshal(fields)
 }

@@ -36,7 +36,7 @@ var boundaries = []boundary{
 	{"storage/bucket/buckettest", []string{"storage/bucket"}, "for tests: an S3 server is started in one way"},
 	{"storage/blob", []string{"storage/bucket"}, "objects are bytes, in a directory or in a bucket"},
 	{"storage/seal", nil, "a text with its checksum: what it describes is up to others"},
-	{"storage/backup", []string{"storage/blob", "storage/seal"},
+	{"storage/backup", []string{"storage/blob", "storage/bucket", "storage/datadir", "storage/seal"},
 		"backups are bytes with keys: what a store's objects mean is up to the domain"},
 	{"storage/duck", []string{"storage/duck/displaced"},
 		"the door to DuckDB knows nothing of what goes through it"},

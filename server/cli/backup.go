@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -26,12 +29,13 @@ type backupCmd struct {
 // backupCreateCmd makes a backup: by the server, or, with a directory, of a store that no server has open.
 type backupCreateCmd struct {
 	remote
-	Dir       string     `arg:"" optional:"" help:"${backup_dir}" type:"path"`
-	Data      string     `help:"Data directory, if the backup goes to DIR." default:"rowback-data" type:"path"`
-	Dataset   string     `help:"Name or id of a dataset: only this, with its history and its forks." placeholder:"NAME"`
-	ProjectID projectRef `help:"${of_project}" default:"1" aliases:"project" placeholder:"NAME"`
-	Catalog   string     `help:"${catalog_of}" placeholder:"URL"`
-	Full      bool       `help:"Read and write everything again, as if there were no earlier backups."`
+	bucketFlags
+	Dir       backupPlace `arg:"" optional:"" help:"${backup_dir}"`
+	Data      string      `help:"Data directory, if the backup goes to DIR." default:"rowback-data" type:"path"`
+	Dataset   string      `help:"Name or id of a dataset: only this, with its history and its forks." placeholder:"NAME"`
+	ProjectID projectRef  `help:"${of_project}" default:"1" aliases:"project" placeholder:"NAME"`
+	Catalog   string      `help:"${catalog_of}" placeholder:"URL"`
+	Full      bool        `help:"Read and write everything again, as if there were no earlier backups."`
 }
 
 // backupAnswer is a backup as the server describes it.
@@ -87,14 +91,17 @@ func (cmd *backupCreateCmd) Run(c console) (err error) {
 
 // local backs up a store that no server has open.
 func (cmd *backupCreateCmd) local() (a backupAnswer, err error) {
-	ctx := context.Background()
+	ctx, stop := untilStopped()
+	defer stop()
 	if err := (backupFlags{BackupTo: cmd.Dir, BackupKeep: 1}).check(cmd.Data); err != nil {
 		return a, err
 	}
 	if _, err := storage.Inspect(ctx, cmd.Data, false, storage.Options{Catalog: cmd.Catalog}); errors.Is(err, storage.ErrNotStore) {
 		return a, err // or it would be made one
 	}
-	store, err := storage.Open(ctx, cmd.Data, storage.Options{Program: version, Catalog: cmd.Catalog, CatalogThere: true})
+	store, err := storage.Open(ctx, cmd.Data, storage.Options{
+		Program: version, Catalog: cmd.Catalog, CatalogThere: true, BackupBucket: cmd.at(""),
+	})
 	if errors.Is(err, storage.ErrInUse) {
 		return a, fmt.Errorf("%w, or have it make the backup: start it with --backup-to, then run rowback backup "+
 			"without a directory", err)
@@ -109,9 +116,9 @@ func (cmd *backupCreateCmd) local() (a backupAnswer, err error) {
 	}
 	n := storage.NewStoreBackup{Full: cmd.Full}
 	if cmd.Dataset != "" {
-		project, ok := cmd.ProjectID.number()
-		if !ok {
-			return a, fmt.Errorf("--project-id %s: without a server a project is named by its number", cmd.ProjectID)
+		project, err := cmd.ProjectID.in(ctx, place{dir: cmd.Data, catalog: cmd.Catalog})
+		if err != nil {
+			return a, fmt.Errorf("--project-id: %w", err)
 		}
 		d, err := store.FindDataset(ctx, project, cmd.Dataset)
 		if err != nil {
@@ -119,8 +126,14 @@ func (cmd *backupCreateCmd) local() (a backupAnswer, err error) {
 		}
 		n.Dataset = d.ID
 	}
-	m, err := store.Copies.MakeIn(ctx, cmd.Dir, n, storage.Request{})
+	m, err := store.Copies.MakeIn(ctx, string(cmd.Dir), n, storage.Request{})
 	return answerOf(m), causeOf(err)
+}
+
+// untilStopped returns a context that ends when the command is told to stop: what it has taken of a bucket is let go
+// then.
+func untilStopped() (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 }
 
 // causeOf adds to an error of a backup what is behind it: a client of the server is not told, the operator is.
@@ -135,7 +148,8 @@ func causeOf(err error) error {
 type backupListCmd struct {
 	remote
 	formatFlag
-	Dir string `arg:"" optional:"" help:"Directory of backups. Without one, the server's are listed." type:"path"`
+	bucketFlags
+	Dir backupPlace `arg:"" optional:"" help:"${backups_in} Without one, the server's are listed."`
 }
 
 // Run lists the backups.
@@ -149,7 +163,7 @@ func (cmd *backupListCmd) Run(c console) error {
 			return err
 		}
 	} else {
-		list, unreadable, err := storage.ListBackups(cmd.Dir)
+		list, unreadable, err := storage.ListBackups(context.Background(), string(cmd.Dir), cmd.options())
 		if err != nil {
 			return fmt.Errorf("%s: %w", cmd.Dir, err)
 		}
@@ -177,14 +191,17 @@ func (cmd *backupListCmd) Run(c console) error {
 
 // backupPruneCmd removes old backups.
 type backupPruneCmd struct {
-	Dir    string `arg:"" help:"Directory of backups." type:"path"`
-	Keep   int    `help:"How many complete backups are kept." required:"" placeholder:"N"`
-	DryRun bool   `help:"Only show what would be removed."`
+	bucketFlags
+	Dir    backupPlace `arg:"" help:"${backups_in}"`
+	Keep   int         `help:"How many complete backups are kept." required:"" placeholder:"N"`
+	DryRun bool        `help:"Only show what would be removed."`
 }
 
 // Run removes old backups.
 func (cmd *backupPruneCmd) Run(c console) error {
-	out, err := storage.PruneBackups(cmd.Dir, cmd.Keep, cmd.DryRun, nil)
+	ctx, stop := untilStopped()
+	defer stop()
+	out, err := storage.PruneBackups(ctx, string(cmd.Dir), cmd.Keep, cmd.DryRun, cmd.options())
 	if err != nil {
 		return fmt.Errorf("%s: %w", cmd.Dir, err)
 	}
@@ -198,15 +215,18 @@ func (cmd *backupPruneCmd) Run(c console) error {
 	})
 }
 
-// backupCheckCmd reads everything in a directory of backups.
+// backupCheckCmd reads everything in a place of backups.
 type backupCheckCmd struct {
-	Dir           string `arg:"" help:"Directory of backups." type:"path"`
-	RemoveDamaged bool   `help:"Remove objects that are damaged, so that the next backup copies them again."`
+	bucketFlags
+	Dir           backupPlace `arg:"" help:"${backups_in}"`
+	RemoveDamaged bool        `help:"Remove objects that are damaged, so that the next backup copies them again."`
 }
 
 // Run checks the backups.
 func (cmd *backupCheckCmd) Run(c console) error {
-	out, err := storage.CheckBackups(context.Background(), cmd.Dir, cmd.RemoveDamaged)
+	ctx, stop := untilStopped()
+	defer stop()
+	out, err := storage.CheckBackups(ctx, string(cmd.Dir), cmd.RemoveDamaged, cmd.options())
 	if err != nil {
 		return fmt.Errorf("%s: %w", cmd.Dir, err)
 	}

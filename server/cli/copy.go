@@ -1,28 +1,20 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/dustin/go-humanize"
 
 	"github.com/rowback/rowback/storage"
-	"github.com/rowback/rowback/storage/datadir"
 )
 
 // copyCmd copies a store to another place, while a server has it or not.
 type copyCmd struct {
-	From           string `help:"${copy_from}" required:"" placeholder:"PLACE"`
-	To             string `help:"${copy_to}" required:"" placeholder:"PLACE"`
-	S3Endpoint     string `help:"${s3_endpoint}" name:"s3-endpoint" placeholder:"URL"`
-	S3Region       string `help:"Region of the bucket. By default AWS_REGION, else us-east-1." name:"s3-region"`
-	S3Encryption   string `help:"${s3_encryption}" name:"s3-encryption" placeholder:"HOW"`
-	S3StorageClass string `help:"Storage class of the objects. By default the bucket's." name:"s3-storage-class"`
+	From string `help:"${copy_from}" required:"" placeholder:"PLACE"`
+	To   string `help:"${copy_to}" required:"" placeholder:"PLACE"`
+	bucketFlags
 }
 
 // Help explains how a store moves.
@@ -34,7 +26,7 @@ func (cmd *copyCmd) Help() string {
 
 // Run copies the store.
 func (cmd *copyCmd) Run(c console) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilStopped()
 	defer stop()
 	from, err := cmd.place(cmd.From)
 	if err != nil {
@@ -65,10 +57,7 @@ func (cmd *copyCmd) place(text string) (p storage.CopyPlace, err error) {
 	for _, part := range placeParts(text) {
 		switch {
 		case strings.HasPrefix(part, "s3://") && p.Objects == nil:
-			p.Objects = &storage.ObjectStore{Objects: datadir.Objects{
-				URL: part, Endpoint: cmd.S3Endpoint, Region: cmd.S3Region, Encryption: cmd.S3Encryption,
-				StorageClass: cmd.S3StorageClass,
-			}}
+			p.Objects = cmd.at(part)
 		case isDatabase(part) && p.Catalog == "":
 			p.Catalog = part
 		case !strings.Contains(part, "://") && p.Dir == "" && part != "":

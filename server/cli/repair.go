@@ -14,11 +14,12 @@ import (
 // has it open, those that are known to be damaged.
 type repairCmd struct {
 	remote
-	Data    string   `help:"Data directory, if no server has it open." default:"rowback-data" type:"path"`
-	From    []string `help:"A directory of backups of this store; may be repeated." placeholder:"DIR" type:"path"`
-	Running bool     `help:"${repair_running}"`
-	Catalog string   `help:"${catalog_of}" placeholder:"URL"`
-	Apply   bool     `help:"Put them back. Without it, the command only shows what it would do."`
+	bucketFlags
+	Data    string        `help:"Data directory, if no server has it open." default:"rowback-data" type:"path"`
+	From    []backupPlace `help:"A directory of backups of this store, or s3://bucket/prefix; may be repeated." placeholder:"DIR"`
+	Running bool          `help:"${repair_running}"`
+	Catalog string        `help:"${catalog_of}" placeholder:"URL"`
+	Apply   bool          `help:"Put them back. Without it, the command only shows what it would do."`
 }
 
 // Help explains the exit codes.
@@ -68,8 +69,12 @@ func (cmd *repairCmd) Run(c console) error {
 // repair has the server repair what it knows to be damaged, or repairs a directory.
 func (cmd *repairCmd) repair(c console) ([]storage.Repair, error) {
 	if !cmd.Running {
-		return storage.RepairStore(context.Background(),
-			storage.RepairPlan{Dir: cmd.Data, Backups: cmd.From, Apply: cmd.Apply}, storage.Options{Catalog: cmd.Catalog})
+		plan := storage.RepairPlan{Dir: cmd.Data, Apply: cmd.Apply}
+		for _, from := range cmd.From {
+			plan.Backups = append(plan.Backups, string(from))
+		}
+		return storage.RepairStore(context.Background(), plan,
+			storage.Options{Catalog: cmd.Catalog, BackupBucket: cmd.at("")})
 	}
 	if len(cmd.From) > 0 {
 		return nil, errors.New("a running server takes copies from its own backups (--backup-to): leave --from out")

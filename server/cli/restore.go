@@ -10,15 +10,16 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
+	"github.com/rowback/rowback/server/settings"
 	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/bucket"
 )
 
-// restoreCmd takes a dataset back to the state at a ref. With a directory, or with a dataset as project/name, it
+// restoreCmd takes a dataset back to the state at a ref. With what only a backup restore has, such as a directory, it
 // restores from a backup, as it did before there was backup restore.
 type restoreCmd struct {
 	remote
@@ -39,15 +40,18 @@ var inBackup = regexp.MustCompile(`^[0-9]+/.`)
 
 // Run restores.
 func (cmd *restoreCmd) Run(c console) error {
-	if cmd.Dir != "" || inBackup.MatchString(cmd.Dataset) {
-		dir := cmd.Dir
-		if dir != "" { // which kong would make the working directory
-			dir = kong.ExpandPath(dir)
+	if cmd.Dir != "" || cmd.As != "" || bucket.Is(cmd.Ref) || inBackup.MatchString(cmd.Dataset) {
+		restore := backupRestoreCmd{
+			remote: cmd.remote, Damaged: cmd.Damaged, Dataset: cmd.Dataset, As: cmd.As,
+			Into: cmd.Into, Ref: cmd.State,
 		}
-		return (&backupRestoreCmd{
-			cmd.remote, kong.ExpandPath(cmd.Ref), dir, cmd.Damaged, cmd.Dataset, cmd.As, cmd.Into, cmd.State,
-			false, "", "",
-		}).Run(c)
+		if err := restore.Backup.UnmarshalText([]byte(cmd.Ref)); err != nil {
+			return err
+		}
+		if cmd.Dir != "" { // which kong would make the working directory
+			restore.Dir = kong.ExpandPath(cmd.Dir)
+		}
+		return restore.Run(c)
 	}
 	if cmd.Dataset == "" {
 		return exitError{exitUsage, errors.New("which dataset? Name it with --dataset. To restore a store from a backup, " +
@@ -73,16 +77,17 @@ func (cmd *restoreCmd) Run(c console) error {
 // backupRestoreCmd makes a store from a backup, or a dataset in a server.
 type backupRestoreCmd struct {
 	remote
-	Backup  string     `arg:"" help:"${restore_backup}" type:"path"`
-	Dir     string     `arg:"" optional:"" help:"The data directory to make. It must be empty or missing." type:"path"`
-	Damaged bool       `help:"Also restore a backup of a damaged store, without what was damaged."`
-	Dataset string     `help:"${restore_dataset}" placeholder:"PROJECT/NAME"`
-	As      string     `help:"The name of the new dataset." placeholder:"NAME"`
-	Into    projectRef `help:"The project of the new dataset; by default the one that it was in." placeholder:"PROJECT"`
-	Ref     string     `help:"Which state of the dataset: ${refs}." default:"head"`
-	History bool       `help:"${restore_history}"`
-	Data    string     `help:"${restore_data}" type:"path" placeholder:"DIR"`
-	Catalog string     `help:"${catalog_of}" placeholder:"URL"`
+	bucketFlags
+	Backup  backupPlace `arg:"" help:"${restore_backup}"`
+	Dir     string      `arg:"" optional:"" help:"The data directory to make. It must be empty or missing." type:"path"`
+	Damaged bool        `help:"Also restore a backup of a damaged store, without what was damaged."`
+	Dataset string      `help:"${restore_dataset}" placeholder:"PROJECT/NAME"`
+	As      string      `help:"The name of the new dataset." placeholder:"NAME"`
+	Into    projectRef  `help:"The project of the new dataset; by default the one that it was in." placeholder:"PROJECT"`
+	Ref     string      `help:"Which state of the dataset: ${refs}." default:"head"`
+	History bool        `help:"${restore_history}"`
+	Data    string      `help:"${restore_data}" type:"path" placeholder:"DIR"`
+	Catalog string      `help:"${catalog_of}" placeholder:"URL"`
 }
 
 // Run restores.
@@ -105,12 +110,14 @@ func (cmd *backupRestoreCmd) Run(c console) error {
 	case cmd.Dir == "":
 		return exitError{exitUsage, errors.New("restore into which directory? Or name a dataset with --dataset")}
 	}
-	out, err := storage.RestoreStore(context.Background(),
-		storage.Restoration{Backup: cmd.Backup, Dir: cmd.Dir, Damaged: cmd.Damaged}, storage.Options{})
+	ctx, stop := untilStopped()
+	defer stop()
+	out, err := storage.RestoreStore(ctx,
+		storage.Restoration{Backup: string(cmd.Backup), Dir: cmd.Dir, Damaged: cmd.Damaged}, cmd.options())
 	if err != nil {
 		return err
 	}
-	audited, err := checkAudit(context.Background(), cmd.Dir, "")
+	audited, err := checkAudit(ctx, cmd.Dir, "")
 	if err != nil {
 		return fmt.Errorf("the store was restored, but its audit log can't be checked: %w", err)
 	}
@@ -133,20 +140,60 @@ func (cmd *backupRestoreCmd) Run(c console) error {
 	})
 }
 
-// wanted is the dataset in the backup, by project and name.
-func (cmd *backupRestoreCmd) wanted() (project int64, name string, err error) {
+// wanted splits the name of the dataset in the backup into its project and its own.
+func (cmd *backupRestoreCmd) wanted() (project projectRef, name string, err error) {
 	of, name, ok := strings.Cut(cmd.Dataset, "/")
-	project, err = strconv.ParseInt(of, 10, 64)
-	if !ok || err != nil || name == "" {
-		return 0, "", fmt.Errorf("--dataset %s: write it as NUMBER/NAME, with its project's number, such as 1/employees",
-			cmd.Dataset)
+	if !ok || of == "" || name == "" {
+		return "", "", fmt.Errorf("--dataset %s: write it as PROJECT/NAME, with the name or the number of its project, "+
+			"such as 1/employees", cmd.Dataset)
+	}
+	return projectRef(of), name, nil
+}
+
+// inBackup returns the dataset in the backup, whose project it finds by its name too.
+func (cmd *backupRestoreCmd) inBackup(ctx context.Context) (project int64, name string, err error) {
+	of, name, err := cmd.wanted()
+	if err != nil {
+		return 0, "", err
+	}
+	if id, ok := of.number(); ok {
+		return id, name, nil
+	}
+	project, err = cmd.projectCalled(ctx, string(of))
+	if err != nil {
+		return 0, "", fmt.Errorf("--dataset %s: %w", cmd.Dataset, err)
 	}
 	return project, name, nil
 }
 
+// projectCalled finds a project by the name that it has in the settings of the backup.
+func (cmd *backupRestoreCmd) projectCalled(ctx context.Context, name string) (id int64, err error) {
+	scratch, err := os.MkdirTemp("", "rowback-restore-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(scratch)
+	has, err := storage.CopyBackupSettings(ctx, string(cmd.Backup), filepath.Join(scratch, settings.File), cmd.options())
+	if err != nil {
+		return 0, err
+	}
+	if !has {
+		return 0, errors.New("the backup has no names of projects, as it is not one of a whole store: name the project by " +
+			"its number")
+	}
+	db, err := settings.Open(ctx, scratch)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return projectIn(ctx, db, name)
+}
+
 // dataset makes a dataset in a server from one state of a dataset in the backup.
 func (cmd *backupRestoreCmd) dataset(c console) error {
-	id, name, err := cmd.wanted()
+	ctx, stop := untilStopped()
+	defer stop()
+	id, name, err := cmd.inBackup(ctx)
 	if err != nil {
 		return err
 	}
@@ -161,9 +208,9 @@ func (cmd *backupRestoreCmd) dataset(c console) error {
 	}
 	defer archive.Close()
 	x := storage.Extraction{
-		Backup: cmd.Backup, Project: id, Dataset: name, Ref: cmd.Ref, Scratch: filepath.Join(scratch, "store"),
+		Backup: string(cmd.Backup), Project: id, Dataset: name, Ref: cmd.Ref, Scratch: filepath.Join(scratch, "store"),
 	}
-	if err := storage.Extract(context.Background(), x, storage.Options{}, archive); err != nil {
+	if err := storage.Extract(ctx, x, cmd.options(), archive); err != nil {
 		return err
 	}
 	if cmd.Into == "" {

@@ -12,20 +12,19 @@ import (
 // history makes a dataset with all the history of one in a backup: by the server, from its own backups, or in a
 // directory that no server has open, from any.
 func (cmd *backupRestoreCmd) history(c console) error {
+	ctx, stop := untilStopped()
+	defer stop()
+	if cmd.Data != "" {
+		return cmd.localHistory(ctx, c)
+	}
 	project, name, err := cmd.wanted()
 	if err != nil {
 		return err
 	}
-	if cmd.Data != "" {
-		return cmd.localHistory(c, project, name)
-	}
-	id := backup.IDOf(cmd.Backup)
-	if id == "" { // a directory: its newest, by name, so that the server does not take one of another directory
-		t, m, err := backup.Locate(cmd.Backup)
+	id := backup.IDOf(string(cmd.Backup))
+	if id == "" { // a place: its newest, by name, so that the server does not take one of another place
+		m, err := storage.FindBackup(ctx, string(cmd.Backup), cmd.options())
 		if err != nil {
-			return fmt.Errorf("the backup can't be used: %w", err)
-		}
-		if err := t.Close(); err != nil {
 			return err
 		}
 		id = m.ID
@@ -56,20 +55,23 @@ func (a restoredAnswer) show(c console) error {
 }
 
 // localHistory restores into a store that no server has open.
-func (cmd *backupRestoreCmd) localHistory(c console, project int64, name string) (err error) {
-	ctx := context.Background()
+func (cmd *backupRestoreCmd) localHistory(ctx context.Context, c console) (err error) {
+	project, name, err := cmd.inBackup(ctx)
+	if err != nil {
+		return err
+	}
 	if _, err := storage.Inspect(ctx, cmd.Data, false, storage.Options{}); errors.Is(err, storage.ErrNotStore) {
 		return err // or it would be made one
 	}
-	g := storage.Graft{Backup: cmd.Backup, Project: project, Dataset: name, Name: cmd.As}
+	g := storage.Graft{Backup: string(cmd.Backup), Project: project, Dataset: name, Name: cmd.As}
 	if cmd.Into != "" {
-		into, ok := cmd.Into.number()
-		if !ok {
-			return fmt.Errorf("--into %s: without a server a project is named by its number", cmd.Into)
+		if g.Into, err = cmd.Into.in(ctx, place{dir: cmd.Data, catalog: cmd.Catalog}); err != nil {
+			return fmt.Errorf("--into: %w", err)
 		}
-		g.Into = into
 	}
-	store, err := storage.Open(ctx, cmd.Data, storage.Options{Program: version, Catalog: cmd.Catalog, CatalogThere: true})
+	store, err := storage.Open(ctx, cmd.Data, storage.Options{
+		Program: version, Catalog: cmd.Catalog, CatalogThere: true, BackupBucket: cmd.at(""),
+	})
 	if errors.Is(err, storage.ErrInUse) {
 		return fmt.Errorf("%w, or have it restore the dataset from its own backups: leave out --data", err)
 	}

@@ -11,14 +11,15 @@ import (
 
 	"github.com/rowback/rowback/server/webhooks"
 	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/bucket"
 	"github.com/rowback/rowback/storage/fault"
 )
 
 // backupFlags say where the server's backups go, and when it makes them.
 type backupFlags struct {
-	BackupTo    string   `help:"${backup_to}" type:"path" placeholder:"DIR"`
-	BackupEvery duration `help:"${backup_every}" default:"24h"`
-	BackupKeep  int      `help:"How many complete backups are kept; older ones are removed." default:"7" placeholder:"N"`
+	BackupTo    backupPlace `help:"${backup_to}" placeholder:"DIR|URL"`
+	BackupEvery duration    `help:"${backup_every}" default:"24h"`
+	BackupKeep  int         `help:"How many complete backups are kept; older ones are removed." default:"7" placeholder:"N"`
 }
 
 // check refuses backups within the data directory: whatever takes that, takes them.
@@ -29,8 +30,11 @@ func (f backupFlags) check(data string) error {
 	if f.BackupKeep < 1 {
 		return errors.New("--backup-keep: keep at least 1 backup")
 	}
+	if bucket.Is(string(f.BackupTo)) {
+		return nil // the store knows where its objects are
+	}
 	dir, errData := filepath.Abs(data)
-	to, errTo := filepath.Abs(f.BackupTo)
+	to, errTo := filepath.Abs(string(f.BackupTo))
 	if err := errors.Join(errData, errTo); err != nil {
 		return err
 	}

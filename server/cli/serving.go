@@ -124,7 +124,7 @@ func (s *serving) openStore(ctx context.Context) (err error) {
 	s.store, err = storage.Open(ctx, s.dir, storage.Options{
 		Memory: s.memory(), Threads: s.Threads, Cache: int64(s.CacheSize), MinFree: s.minFree(s.dir), Log: s.log,
 		Pages: datafile.Pages(s.Pages), Deleted: time.Duration(s.KeepDeleted), Gates: s.GateTimeout,
-		Changed: s.changes.Changed, Program: version, Backups: s.Backups.BackupTo,
+		Changed: s.changes.Changed, Program: version, Backups: string(s.Backups.BackupTo), BackupBucket: s.Bucket.at(""),
 		Catalog: s.Catalog, Server: s.name(), Waiting: s.waiting(),
 		Objects: s.Bucket.store(int64(s.CacheSize)),
 	})
@@ -132,6 +132,9 @@ func (s *serving) openStore(ctx context.Context) (err error) {
 		return err
 	}
 	s.closeAtEnd("the store", s.store.Close)
+	if err := s.store.Copies.CheckPlace(); err != nil {
+		return fmt.Errorf("--backup-to %s: %w", s.Backups.BackupTo, err)
+	}
 	return nil
 }
 

@@ -17,13 +17,14 @@ var texts = kong.Vars{
 	"comment_list": "List the comments on a comparison, or the comparisons that have some (the default).",
 	"dataset_sort": "name, records, changed or bytes; -name and so on turn it round. By default that of creation.",
 	"actions_sort": "datetime, -datetime, user or -user.",
-	"backup_dir": "Directory for the backup, of a store that no server has open. Without one, the server makes the " +
-		"backup, in its --backup-to.",
+	"backup_dir": "Directory or s3://bucket/prefix for the backup, of a store that no server has open. Without one, the " +
+		"server makes the backup, in its --backup-to.",
+	"backups_in": "Directory of backups, or s3://bucket/prefix.",
 	"audit_acknowledge": "Record that you know of what audit check reports, and what has happened: it stays in the log, and " +
 		"does not count any more.",
 	"backup_every": "How often the store is backed up to --backup-to, such as 24h or 7d. 0: only on request.",
-	"backup_to": "Directory for backups of the store, on another disk than the data. Clients can ask for a backup, and " +
-		"not say where.",
+	"backup_to": "Directory for backups of the store, on another disk than the data, or s3://bucket/prefix, which is " +
+		"reached like --objects. Clients can ask for a backup, and not say where.",
 	"catalog": "The PostgreSQL database that has the catalog, such as postgres://rowback@db.example.org/rowback. By " +
 		"default the catalog is in the data directory; embedded: it is to be there again.",
 	"settings": "Where users, tokens, webhooks, quotas and sessions are: catalog, beside the catalog in PostgreSQL, or " +
@@ -61,7 +62,7 @@ var texts = kong.Vars{
 		`its hash in place of the key. May be repeated.`,
 	"min_free": "Space to keep free on the data directory's disk; writes that would use it are refused. 0: " +
 		"none. By default 256MB, or a twentieth of a small disk.",
-	"restore_backup": "A directory of backups, whose newest is taken, or the manifest of one: " +
+	"restore_backup": "A directory of backups or s3://bucket/prefix, whose newest is taken, or the manifest of one: " +
 		"DIR/backups/20260131T100000.000000Z.json.",
 	"restore_history": "With all of its history, versions, savepoints and tags, under new ids. The server takes it from " +
 		"its own backups (--backup-to); with --data, any backup is taken.",

@@ -1,12 +1,12 @@
-// Package backup keeps backups of a store in a directory, the target. What a store's objects mean is up to the domain;
-// here they are bytes with keys.
+// Package backup keeps backups of a store in a directory or below a prefix of a bucket: the target. What a store's
+// objects mean is up to the domain; here they are bytes with keys.
 //
 //	TARGET/
 //	  rowback-backups.json           whose backups these are, and the format version
 //	  backups/<time>.json            the manifests: each is one backup
 //	  objects/<xx>/<SHA-256>         what backups consist of, named after their content and shared by all of them
-//	  staging/                       what is not complete; removed by the next backup
-//	  lock                           locked while a backup, a pruning or a check runs
+//	  staging/                       what is not complete; removed by the next backup. A bucket has none
+//	  lock                           locked while a backup, a pruning or a check runs; in a bucket lock/<number>.json
 //
 // As objects are named after what they hold, one that was written anew under its key is another object here, and what
 // two backups have in common is there once. A manifest is written last and durably, after all that it names: there is
@@ -15,6 +15,7 @@ package backup
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"time"
 )
@@ -33,12 +34,47 @@ const (
 
 // Errors of a target.
 var (
-	ErrNotTarget = errors.New("the directory is not empty and has no backups")
-	ErrOther     = errors.New("the directory has the backups of another store")
-	ErrInUse     = errors.New("the directory is in use by another backup, pruning or check")
+	ErrNotTarget = errors.New("it is not empty and has no backups")
+	ErrOther     = errors.New("it has the backups of another store")
+	ErrInUse     = errors.New("it is in use by another backup, pruning or check")
 	ErrNone      = errors.New("there is no such backup")
 	ErrDamaged   = errors.New("it is not what was written")
+	ErrMissing   = error(missing{})
+	// ErrAway is an error of the bucket that the target is in. It wraps the bucket's own.
+	ErrAway = errors.New("the bucket of the backups can't be used")
 )
+
+// missing is the ErrDamaged of a file that is not there.
+type missing struct{}
+
+func (missing) Error() string { return "it is missing" }
+
+// Is reports whether target is ErrDamaged.
+func (missing) Is(target error) bool { return target == ErrDamaged }
+
+// FileError says which file of a backup is damaged. It wraps ErrDamaged.
+type FileError struct {
+	Backup string // id
+	File   string // what it is
+	Place  string // its name in the target
+	Err    error
+}
+
+// Error implements error.
+func (e *FileError) Error() string {
+	return fmt.Sprintf("backup %s: %s (%s): %v", e.Backup, e.File, e.Place, e.Err)
+}
+
+// Unwrap returns why it can't be used.
+func (e *FileError) Unwrap() error { return e.Err }
+
+// fault returns an error of a file of the backup; another error as it is.
+func (m Manifest) fault(file, place string, err error) error {
+	if errors.Is(err, ErrDamaged) {
+		return &FileError{m.ID, file, place, err}
+	}
+	return err
+}
 
 // marker is rowback-backups.json.
 type marker struct {

@@ -1,9 +1,14 @@
 package backup
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Checked is what a check of a target found.
@@ -17,7 +22,7 @@ type Checked struct {
 // Check reads every object of the target and compares it with its name, and looks whether all that backups name is
 // there. With aside, an object that is not what was written is removed, so that the next backup copies it again.
 func (t *Target) Check(ctx context.Context, aside bool) (out Checked, err error) {
-	all, unreadable, err := t.List()
+	all, unreadable, err := t.List(ctx)
 	if err != nil {
 		return out, err
 	}
@@ -30,17 +35,20 @@ func (t *Target) Check(ctx context.Context, aside bool) (out Checked, err error)
 	}
 	for _, m := range all {
 		out.Backups++
-		out.checkBackup(t, m, found)
+		if err := out.checkBackup(ctx, t, m, found); err != nil {
+			return out, err
+		}
 	}
 	for sum, o := range found {
 		if o.wrong != "" && !o.named {
 			out.Problems = append(out.Problems,
 				fmt.Sprintf("object %s, which no backup that can be read names: %s", sum, o.wrong))
 		}
-		if o.wrong != "" && aside {
-			if err := t.tree.Remove(o.place()); err != nil {
-				return out, err
-			}
+		if o.wrong == "" || !aside {
+			continue
+		}
+		if err := errors.Join(t.held.check(ctx), t.place.remove(ctx, o.place())); err != nil {
+			return out, err
 		}
 	}
 	return out, nil
@@ -56,22 +64,34 @@ type examined struct {
 // examine reads all objects of a target.
 func (t *Target) examine(ctx context.Context, out *Checked) (map[string]*examined, error) {
 	found := map[string]*examined{}
-	err := t.eachObject(func(o Object, _ string) error {
-		one := &examined{Object: o}
-		if err := t.Fetch(o, &untilWriter{ctx}); ctx.Err() != nil {
-			return context.Cause(ctx)
-		} else if err != nil {
-			one.wrong = err.Error()
-		}
-		found[o.SHA256] = one
-		out.Objects, out.Bytes = out.Objects+1, out.Bytes+o.Size
-		return nil
+	var mu sync.Mutex
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(t.AtOnce())
+	err := t.eachObject(ctx, func(o Object) error {
+		g.Go(func() error {
+			one := &examined{Object: o}
+			err := t.Fetch(ctx, o, io.Discard)
+			switch {
+			case ctx.Err() != nil:
+				return context.Cause(ctx)
+			case errors.Is(err, ErrAway):
+				return err // which says nothing about the object
+			case err != nil:
+				one.wrong = err.Error()
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			found[o.SHA256] = one
+			out.Objects, out.Bytes = out.Objects+1, out.Bytes+o.Size
+			return nil
+		})
+		return ctx.Err()
 	})
-	return found, err
+	return found, cmp.Or(g.Wait(), err)
 }
 
 // checkBackup looks whether all that a backup names is there.
-func (c *Checked) checkBackup(t *Target, m Manifest, found map[string]*examined) {
+func (c *Checked) checkBackup(ctx context.Context, t *Target, m Manifest, found map[string]*examined) error {
 	say := func(key, wrong string) {
 		c.Problems = append(c.Problems, fmt.Sprintf("backup %s: %s: %s", m.ID, key, wrong))
 	}
@@ -87,9 +107,12 @@ func (c *Checked) checkBackup(t *Target, m Manifest, found map[string]*examined)
 	for name, o := range m.own() {
 		look("its "+name, o)
 	}
-	entries, err := t.Entries(m)
+	entries, err := t.Entries(ctx, m)
+	if errors.Is(err, ErrDamaged) {
+		return nil // its list was reported
+	}
 	if err != nil {
-		return // its list was reported
+		return err
 	}
 	for _, e := range entries {
 		look(e.Key, e.Object)
@@ -97,15 +120,5 @@ func (c *Checked) checkBackup(t *Target, m Manifest, found map[string]*examined)
 	for _, d := range m.Damaged {
 		say(d.Key, "it was damaged in the store: "+d.Detail)
 	}
-}
-
-// untilWriter takes everything, until a context ends.
-type untilWriter struct{ ctx context.Context }
-
-// Write implements io.Writer.
-func (u *untilWriter) Write(p []byte) (int, error) {
-	if err := u.ctx.Err(); err != nil {
-		return 0, context.Cause(u.ctx)
-	}
-	return io.Discard.Write(p)
+	return nil
 }

@@ -1,6 +1,8 @@
 package backup
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,11 +18,11 @@ type Pruned struct {
 // Prune removes all backups but the newest, of each scope, of which keep are complete, and then the objects that no
 // backup names. A crash leaves backups that are whole, and objects that the next pruning removes. If a manifest can't
 // be read, nothing is removed: what it names is not known.
-func (t *Target) Prune(keep int, dry bool) (out Pruned, err error) {
+func (t *Target) Prune(ctx context.Context, keep int, dry bool) (out Pruned, err error) {
 	if keep < 1 {
 		return out, fmt.Errorf("at least one backup must be kept, and not %d", keep)
 	}
-	all, unreadable, err := t.List()
+	all, unreadable, err := t.List(ctx)
 	if err != nil {
 		return out, err
 	}
@@ -31,31 +33,50 @@ func (t *Target) Prune(keep int, dry bool) (out Pruned, err error) {
 	kept, gone := split(all, keep)
 	named := map[string]bool{}
 	for _, m := range kept {
-		if err := t.name(m, named); err != nil {
-			return out, fmt.Errorf("backup %s: %w. Nothing was removed", m.ID, err)
+		if err := t.name(ctx, m, named); err != nil {
+			return out, fmt.Errorf("%w. Nothing was removed", err)
 		}
 	}
 	for _, m := range gone {
 		out.Backups = append(out.Backups, m.ID)
-		if dry {
-			continue
-		}
-		if err := t.tree.Remove(backupsDir + "/" + m.ID + manifestEnd); err != nil {
-			return out, err
-		}
-	}
-	if len(gone) > 0 && !dry {
-		// Only then may anything go that they name.
-		if err := t.tree.Sync(backupsDir); err != nil {
-			return out, err
-		}
 	}
 	if !dry {
-		if err := t.tree.Clear(); err != nil {
+		if err := t.removeManifests(ctx, out.Backups); err != nil {
 			return out, err
 		}
 	}
-	return out, t.eachObject(func(o Object, place string) error {
+	err = t.removeUnnamed(ctx, named, dry, &out)
+	return out, err
+}
+
+// removeManifests removes backups, durably: only then may anything go that they name.
+func (t *Target) removeManifests(ctx context.Context, ids []string) error {
+	if err := t.held.check(ctx); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := t.place.remove(ctx, manifestPlace(id)); err != nil {
+			return err
+		}
+	}
+	return errors.Join(t.place.settle(), t.place.clear(ctx))
+}
+
+// removeAtOnce is how many objects are removed between two looks at the lock.
+const removeAtOnce = 100
+
+// removeUnnamed removes the objects that no backup names; dry: it counts them.
+func (t *Target) removeUnnamed(ctx context.Context, named map[string]bool, dry bool, out *Pruned) error {
+	var batch []string
+	remove := func() error {
+		if err := t.held.check(ctx); err != nil {
+			return err
+		}
+		err := t.place.remove(ctx, batch...)
+		batch = batch[:0]
+		return err
+	}
+	err := t.eachObject(ctx, func(o Object) error {
 		if named[o.SHA256] {
 			return nil
 		}
@@ -63,8 +84,15 @@ func (t *Target) Prune(keep int, dry bool) (out Pruned, err error) {
 		if dry {
 			return nil
 		}
-		return t.tree.Remove(place)
+		if batch = append(batch, o.place()); len(batch) < removeAtOnce {
+			return nil
+		}
+		return remove()
 	})
+	if err != nil || len(batch) == 0 {
+		return err
+	}
+	return remove()
 }
 
 // split divides backups, oldest first, into those that stay and those that go.
@@ -84,8 +112,8 @@ func split(all []Manifest, keep int) (kept, gone []Manifest) {
 }
 
 // name adds the names of all objects of a backup.
-func (t *Target) name(m Manifest, named map[string]bool) error {
-	entries, err := t.Entries(m)
+func (t *Target) name(ctx context.Context, m Manifest, named map[string]bool) error {
+	entries, err := t.Entries(ctx, m)
 	for _, e := range entries {
 		named[e.SHA256] = true
 	}

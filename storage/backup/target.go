@@ -3,6 +3,7 @@ package backup
 import (
 	"bufio"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -15,28 +16,26 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
-
-	"github.com/rowback/rowback/storage/blob"
+	"github.com/rowback/rowback/storage/bucket"
 	"github.com/rowback/rowback/storage/seal"
 )
 
-// Target is a directory of backups of one store.
+// Target is where the backups of one store are.
 type Target struct {
-	tree   *blob.Tree
+	place  place
 	marker marker
-	lock   *flock.Flock
+	held   lock // nil: it is only read
 }
 
 // Open opens a target for reading.
-func Open(dir string, hook blob.Hook) (*Target, error) {
-	tree, err := blob.OpenTree(dir, hook)
+func Open(ctx context.Context, w Where) (*Target, error) {
+	p, err := w.place(false)
 	if err != nil {
 		return nil, err
 	}
-	t := &Target{tree: tree}
-	if err := t.readMarker(); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
+	t := &Target{place: p}
+	if err := t.readMarker(ctx); err != nil {
+		if isMissing(err) {
 			err = fmt.Errorf("%w: there is no %s", ErrNotTarget, markerFile)
 		}
 		return nil, errors.Join(err, t.Close())
@@ -45,39 +44,41 @@ func Open(dir string, hook blob.Hook) (*Target, error) {
 }
 
 // Create opens a target for the backups of a store, and makes it one if it is empty or missing. It is locked.
-func Create(dir, store string, now time.Time, hook blob.Hook) (*Target, error) {
-	tree, err := blob.MakeTree(dir, hook)
+func Create(ctx context.Context, w Where, store string, now time.Time) (*Target, error) {
+	p, err := w.place(true)
 	if err != nil {
 		return nil, err
 	}
-	t := &Target{tree: tree}
-	if err := t.claim(store, now); err != nil {
+	t := &Target{place: p}
+	if err := t.claim(ctx, store, now); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
 	return t, nil
 }
 
 // claim locks the target and makes sure that it is the store's.
-func (t *Target) claim(store string, now time.Time) error {
-	if err := t.readMarker(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func (t *Target) claim(ctx context.Context, store string, now time.Time) error {
+	err := t.readMarker(ctx)
+	if isMissing(err) {
+		err = t.place.isFree(ctx)
+	}
+	if err != nil {
 		return err
 	}
-	if t.marker.Store == "" {
-		if err := t.isBare(); err != nil {
-			return err
-		}
+	if t.marker.Store != "" && t.marker.Store != store {
+		return ErrOther
 	}
-	if err := t.Lock(); err != nil {
+	if err := t.Lock(ctx); err != nil {
 		return err
 	}
-	err := t.readMarker() // another process may have written it before it was locked
-	if errors.Is(err, fs.ErrNotExist) {
+	err = t.readMarker(ctx) // another process may have written it before it was locked
+	if isMissing(err) {
 		t.marker = marker{formatVersion, store, now.UTC()}
 		text, err := json.MarshalIndent(t.marker, "", "  ")
 		if err != nil {
 			return err
 		}
-		return t.tree.Write(markerFile, text)
+		return t.place.create(ctx, markerFile, text)
 	}
 	if err == nil && t.marker.Store != store {
 		err = ErrOther
@@ -85,19 +86,8 @@ func (t *Target) claim(store string, now time.Time) error {
 	return err
 }
 
-// isBare refuses a directory that has something else than a target without its first backup.
-func (t *Target) isBare() error {
-	entries, err := t.tree.List(".")
-	for _, e := range entries {
-		if !slices.Contains([]string{lockFile, "staging", "lost+found"}, e.Name) {
-			return ErrNotTarget
-		}
-	}
-	return err
-}
-
-func (t *Target) readMarker() error {
-	text, err := t.tree.Read(markerFile)
+func (t *Target) readMarker(ctx context.Context) error {
+	text, err := read(ctx, t.place, markerFile)
 	if err != nil {
 		return err
 	}
@@ -112,15 +102,10 @@ func (t *Target) readMarker() error {
 }
 
 // Lock keeps other backups, prunings and checks away until Close.
-func (t *Target) Lock() error {
-	path, err := t.tree.LockFile(lockFile)
-	if err != nil {
-		return err
-	}
-	t.lock = flock.New(path)
-	ok, err := t.lock.TryLock()
-	if err == nil && !ok {
-		err = ErrInUse
+func (t *Target) Lock(ctx context.Context) (err error) {
+	held, err := t.place.lock(ctx)
+	if err == nil {
+		t.held = held
 	}
 	return err
 }
@@ -128,52 +113,59 @@ func (t *Target) Lock() error {
 // Close releases the target.
 func (t *Target) Close() error {
 	var err error
-	if t.lock != nil {
-		err = t.lock.Unlock()
+	if t.held != nil {
+		err = t.held.release()
 	}
-	return errors.Join(err, t.tree.Close())
+	return errors.Join(err, t.place.Close())
 }
 
 // Store is the id of the store whose backups these are.
 func (t *Target) Store() string { return t.marker.Store }
 
 // List returns the backups, oldest first, and the names of manifests that can't be read.
-func (t *Target) List() (all []Manifest, unreadable []string, err error) {
-	entries, err := t.tree.List(backupsDir)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, e := range entries {
-		id, ok := strings.CutSuffix(e.Name, manifestEnd)
+func (t *Target) List(ctx context.Context) (all []Manifest, unreadable []string, err error) {
+	for e, err := range t.place.list(ctx, backupsDir) {
+		if err != nil {
+			return nil, nil, err
+		}
+		name := strings.TrimPrefix(e.Name, backupsDir+"/")
+		id, ok := strings.CutSuffix(name, manifestEnd)
 		if !ok || !isID.MatchString(id) {
 			continue // someone else's
 		}
-		m, err := t.Find(id)
-		if err != nil {
-			unreadable = append(unreadable, e.Name)
-			continue
+		m, err := t.Find(ctx, id)
+		switch {
+		case errors.Is(err, ErrNone): // it was pruned in this moment
+		case errors.Is(err, ErrAway), ctx.Err() != nil:
+			return nil, nil, err
+		case err != nil:
+			unreadable = append(unreadable, name)
+		default:
+			all = append(all, m)
 		}
-		all = append(all, m)
 	}
 	slices.SortFunc(all, func(a, b Manifest) int { return strings.Compare(a.ID, b.ID) })
 	slices.Sort(unreadable)
 	return all, unreadable, nil
 }
 
+// manifestPlace is where the manifest of a backup is in the target.
+func manifestPlace(id string) string { return backupsDir + "/" + id + manifestEnd }
+
 // Find reads the manifest of a backup.
-func (t *Target) Find(id string) (m Manifest, err error) {
+func (t *Target) Find(ctx context.Context, id string) (m Manifest, err error) {
 	if !isID.MatchString(id) {
 		return m, ErrNone
 	}
-	text, err := t.tree.Read(backupsDir + "/" + id + manifestEnd)
-	if errors.Is(err, fs.ErrNotExist) {
+	text, err := read(ctx, t.place, manifestPlace(id))
+	if isMissing(err) {
 		return m, ErrNone
 	}
 	if err != nil {
 		return m, err
 	}
 	if !seal.IsSealed(text) || seal.Check(text) != nil || json.Unmarshal(text, &m) != nil || m.ID != id {
-		return m, ErrDamaged
+		return m, &FileError{id, "its manifest", manifestPlace(id), ErrDamaged}
 	}
 	if m.FormatVersion > formatVersion {
 		return m, fmt.Errorf("the backup has format %d, and this program knows formats up to %d", m.FormatVersion,
@@ -183,13 +175,23 @@ func (t *Target) Find(id string) (m Manifest, err error) {
 }
 
 // Entries reads the list of a backup's objects.
-func (t *Target) Entries(m Manifest) (out []Entry, err error) {
+func (t *Target) Entries(ctx context.Context, m Manifest) ([]Entry, error) {
+	out, err := t.entries(ctx, m)
+	return out, m.fault("the list of its objects", m.List.place(), err)
+}
+
+func (t *Target) entries(ctx context.Context, m Manifest) (out []Entry, err error) {
+	if !m.List.isValid() {
+		return nil, ErrDamaged
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	r, w := io.Pipe()
-	go func() { w.CloseWithError(t.Fetch(m.List, w)) }()
+	go func() { w.CloseWithError(t.Fetch(ctx, m.List, w)) }()
 	defer r.Close()
 	text, err := gzip.NewReader(bufio.NewReader(r))
 	if err != nil {
-		return nil, fmt.Errorf("the list of its objects: %w", errors.Join(ErrDamaged, err))
+		return nil, asDamage(err)
 	}
 	decoder := json.NewDecoder(text)
 	for {
@@ -202,40 +204,76 @@ func (t *Target) Entries(m Manifest) (out []Entry, err error) {
 			err = fmt.Errorf("%w: %q", ErrDamaged, e.Key)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("the list of its objects: %w", err)
+			return nil, asDamage(err)
 		}
 		out = append(out, e)
 	}
-	if _, err := io.Copy(io.Discard, r); err != nil { // to its end, where the checksum is compared
-		return nil, fmt.Errorf("the list of its objects: %w", err)
+	_, err = io.Copy(io.Discard, r) // to its end, where the checksum is compared
+	return out, err
+}
+
+// asDamage returns the error of reading a text that is not what it must be; that of a bucket, which says nothing about
+// the text, as it is.
+func asDamage(err error) error {
+	if errors.Is(err, ErrAway) || errors.Is(err, ErrDamaged) || errors.Is(err, context.Canceled) {
+		return err
 	}
-	return out, nil
+	return fmt.Errorf("%w: %w", ErrDamaged, err)
 }
 
 // Fetch copies an object to w. If it is missing or not what was written, the error is ErrDamaged, and what was copied
 // is worthless.
-func (t *Target) Fetch(o Object, w io.Writer) error {
+func (t *Target) Fetch(ctx context.Context, o Object, w io.Writer) error {
 	if !o.isValid() {
 		return ErrDamaged
 	}
-	in, err := t.tree.Open(o.place())
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: it is missing", ErrDamaged)
+	in, err := t.place.open(ctx, o.place())
+	if isMissing(err) {
+		return ErrMissing
 	}
 	if err != nil {
 		return err
 	}
 	defer in.Close()
 	sum := sha256.New()
-	n, err := io.Copy(io.MultiWriter(w, sum), in)
+	n, err := io.Copy(io.MultiWriter(w, sum), &until{ctx, in})
 	if err == nil && (n != o.Size || hex.EncodeToString(sum.Sum(nil)) != o.SHA256) {
 		err = ErrDamaged
 	}
 	return err
 }
 
-// ManifestPath is where the manifest of a backup is, in the target at dir.
-func ManifestPath(dir, id string) string { return filepath.Join(dir, backupsDir, id+manifestEnd) }
+// FetchAs is Fetch of a file of a backup, which the error names.
+func (t *Target) FetchAs(ctx context.Context, m Manifest, file string, o Object, w io.Writer) error {
+	err := t.Fetch(ctx, o, w)
+	if !o.isValid() {
+		return m.fault(file, "an impossible name", err)
+	}
+	return m.fault(file, o.place(), err)
+}
+
+// AtOnce is how many objects are best fetched at the same time.
+func (t *Target) AtOnce() int { return t.place.atOnce() }
+
+// ManifestPath is how the manifest of a backup in a target is named: a path, or the address in a bucket.
+func ManifestPath(target, id string) string {
+	return strings.TrimSuffix(target, "/") + "/" + manifestPlace(id)
+}
+
+// Split divides the name of a backup into that of its target and its id, which is empty where the target alone is
+// named: then its newest backup is meant.
+func Split(name string) (target, id string) {
+	if id = IDOf(name); id == "" || !strings.HasSuffix(name, manifestEnd) {
+		return name, ""
+	}
+	if bucket.Is(name) {
+		if target, ok := strings.CutSuffix(name, "/"+manifestPlace(id)); ok {
+			return target, id
+		}
+		return name, ""
+	}
+	return filepath.Dir(filepath.Dir(name)), id
+}
 
 // IDOf returns the id of the backup that a path or a name stands for; empty: it does not look like one.
 func IDOf(name string) string {
@@ -246,20 +284,16 @@ func IDOf(name string) string {
 	return id
 }
 
-// Locate opens the target of a backup that is named by its manifest, or by the target alone: then it is the newest
-// complete one of the whole store, or else of a part of it.
-func Locate(name string) (t *Target, m Manifest, err error) {
-	dir, id := name, ""
-	if base, ok := strings.CutSuffix(filepath.Base(name), manifestEnd); ok && isID.MatchString(base) {
-		dir, id = filepath.Dir(filepath.Dir(name)), base
-	}
-	if t, err = Open(dir, nil); err != nil {
+// Locate opens the target of a backup. Without an id, it is the newest complete one of the whole store, or else of a
+// part of it.
+func Locate(ctx context.Context, w Where, id string) (t *Target, m Manifest, err error) {
+	if t, err = Open(ctx, w); err != nil {
 		return nil, m, err
 	}
 	if id != "" {
-		m, err = t.Find(id)
+		m, err = t.Find(ctx, id)
 	} else {
-		m, err = t.newest()
+		m, err = t.newest(ctx)
 	}
 	if err != nil {
 		return nil, m, errors.Join(err, t.Close())
@@ -267,8 +301,8 @@ func Locate(name string) (t *Target, m Manifest, err error) {
 	return t, m, nil
 }
 
-func (t *Target) newest() (best Manifest, err error) {
-	all, _, err := t.List()
+func (t *Target) newest(ctx context.Context) (best Manifest, err error) {
+	all, _, err := t.List(ctx)
 	if err != nil {
 		return best, err
 	}

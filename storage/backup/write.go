@@ -10,7 +10,7 @@ import (
 	"errors"
 	"hash"
 	"io"
-	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -24,7 +24,6 @@ type Writer struct {
 	have   map[string]int64 // sizes, by SHA-256
 	batch  []blob.Placing   // written, without their names yet
 	bytes  int64            // in the batch
-	dirs   map[string]bool  // with names that are not durable yet
 
 	Copied      int // objects that the target did not have
 	CopiedBytes int64
@@ -37,36 +36,26 @@ const (
 )
 
 // NewWriter begins a backup. With again, everything is written again, as if the target had nothing.
-func (t *Target) NewWriter(again bool) (*Writer, error) {
-	w := &Writer{target: t, have: map[string]int64{}, dirs: map[string]bool{}}
-	if err := t.tree.Clear(); err != nil || again {
+func (t *Target) NewWriter(ctx context.Context, again bool) (*Writer, error) {
+	w := &Writer{target: t, have: map[string]int64{}}
+	if err := t.place.clear(ctx); err != nil || again {
 		return w, err
 	}
-	return w, t.eachObject(func(o Object, _ string) error { w.have[o.SHA256] = o.Size; return nil })
+	return w, t.eachObject(ctx, func(o Object) error { w.have[o.SHA256] = o.Size; return nil })
 }
 
 // eachObject lists the objects of a target, by name. What is not one is left out.
-func (t *Target) eachObject(f func(o Object, place string) error) error {
-	shards, err := t.tree.List(objectsDir)
-	if err != nil {
-		return err
-	}
-	for _, shard := range shards {
-		if len(shard.Name) != 2 || shard.IsFile {
-			continue
-		}
-		entries, err := t.tree.List(objectsDir + "/" + shard.Name)
+func (t *Target) eachObject(ctx context.Context, f func(o Object) error) error {
+	for e, err := range t.place.list(ctx, objectsDir) {
 		if err != nil {
 			return err
 		}
-		for _, e := range entries {
-			o := Object{e.Size, e.Name}
-			if !e.IsFile || !o.isValid() || !strings.HasPrefix(e.Name, shard.Name) {
-				continue
-			}
-			if err := f(o, o.place()); err != nil {
-				return err
-			}
+		o := Object{e.Size, path.Base(e.Name)}
+		if !o.isValid() || o.place() != e.Name {
+			continue
+		}
+		if err := f(o); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -81,7 +70,7 @@ func (w *Writer) Has(o Object) bool {
 // Add copies an object to the target, and returns what it is. If it is not what it should be, it is not added, and the
 // error is ErrDamaged. An empty one may be anything.
 func (w *Writer) Add(ctx context.Context, from io.Reader, should Object) (o Object, err error) {
-	d, err := w.target.tree.Draft()
+	d, err := w.target.place.draft()
 	if err != nil {
 		return o, err
 	}
@@ -109,7 +98,7 @@ func (w *Writer) Add(ctx context.Context, from io.Reader, should Object) (o Obje
 	if len(w.batch) < batchFiles && w.bytes < batchBytes {
 		return o, nil
 	}
-	return o, w.flush()
+	return o, w.flush(ctx)
 }
 
 func object(size int64, sum hash.Hash) Object { return Object{size, hex.EncodeToString(sum.Sum(nil))} }
@@ -129,13 +118,13 @@ func (u *until) Read(p []byte) (int, error) {
 }
 
 // flush gives what was written its names.
-func (w *Writer) flush() error {
-	for _, p := range w.batch {
-		w.dirs[p.Name[:strings.LastIndexByte(p.Name, '/')]] = true
-	}
+func (w *Writer) flush(ctx context.Context) error {
 	batch := w.batch
 	w.batch, w.bytes = nil, 0
-	err := w.target.tree.Place(batch...)
+	err := w.target.held.check(ctx)
+	if err == nil {
+		err = w.target.place.put(ctx, batch...)
+	}
 	if err != nil {
 		for _, p := range batch {
 			p.Discard()
@@ -174,23 +163,30 @@ func encode(to io.Writer, entries []Entry) error {
 }
 
 // Settle makes everything durable that was added. After it, a manifest may name it.
-func (w *Writer) Settle() error {
-	if err := w.flush(); err != nil {
+func (w *Writer) Settle(ctx context.Context) error {
+	if err := w.flush(ctx); err != nil {
 		return err
 	}
-	if err := w.target.tree.Sync(slices.Sorted(maps.Keys(w.dirs))...); err != nil {
-		return err
-	}
-	clear(w.dirs)
-	return nil
+	return w.target.place.settle()
 }
 
-// Finish writes the manifest: from then on the backup is one.
-func (w *Writer) Finish(m *Manifest) error {
+// Finish writes the manifest: from then on the backup is one. Where the lock was lost around that, a pruning may have
+// removed what the backup needs, and it is taken back.
+func (w *Writer) Finish(ctx context.Context, m *Manifest) error {
 	m.FormatVersion, m.Copied, m.CopiedBytes = formatVersion, w.Copied, w.CopiedBytes
 	text, err := seal.Text(m)
 	if err != nil {
 		return err
 	}
-	return w.target.tree.Write(backupsDir+"/"+m.ID+manifestEnd, text)
+	t := w.target
+	if err := t.held.confirm(ctx); err != nil {
+		return err
+	}
+	if err := t.place.create(ctx, manifestPlace(m.ID), text); err != nil {
+		return err
+	}
+	if err := t.held.confirm(ctx); errors.Is(err, ErrInUse) {
+		return errors.Join(err, t.place.remove(ctx, manifestPlace(m.ID)))
+	}
+	return nil
 }

@@ -56,6 +56,7 @@ type Entry struct {
 	Name   string
 	Size   int64 // bytes
 	IsFile bool  // a regular file, and not a link to one
+	IsDir  bool  // a directory, and not a link to one
 }
 
 // List lists a directory. A missing one has nothing.
@@ -77,7 +78,7 @@ func (t *Tree) List(dir string) (out []Entry, err error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, Entry{e.Name(), info.Size(), info.Mode().IsRegular()})
+		out = append(out, Entry{e.Name(), info.Size(), info.Mode().IsRegular(), info.IsDir()})
 	}
 	return out, err
 }
@@ -156,6 +157,14 @@ func (t *Tree) Draft() (*Draft, error) {
 
 // Write implements io.Writer.
 func (d *Draft) Write(p []byte) (int, error) { return d.file.Write(p) }
+
+// Content returns what was written, from its beginning, for reading until the draft is placed or discarded.
+func (d *Draft) Content() (in io.ReadSeeker, size int64, err error) {
+	if size, err = d.file.Seek(0, io.SeekEnd); err == nil {
+		_, err = d.file.Seek(0, io.SeekStart)
+	}
+	return d.file, size, err
+}
 
 // Discard removes the draft.
 func (d *Draft) Discard() {

@@ -37,6 +37,8 @@ var (
 	// ErrAway is returned where the store could not be asked, or refused for now. It is not known whether the request
 	// was done.
 	ErrAway = errors.New("the object store does not answer")
+	// ErrFull is an ErrAway of a store that takes no more: its disk or the bucket's quota is used up.
+	ErrFull = fmt.Errorf("%w: it is full", ErrAway)
 	// ErrExists is returned by PutNew where another object has the key.
 	ErrExists = errors.New("the object exists")
 	// ErrURL is returned for an address that is not one of a bucket.
@@ -94,6 +96,16 @@ func Open(o Options) (*Bucket, error) {
 
 // URL returns the address of the bucket, as it was given.
 func (b *Bucket) URL() string { return b.url }
+
+// Overlaps reports whether an object can be in both: they are in the same bucket of the same server, and the prefix of
+// one begins that of the other.
+func (b *Bucket) Overlaps(other *Bucket) bool {
+	return b.bucket == other.bucket && b.core.EndpointURL().Host == other.core.EndpointURL().Host &&
+		(strings.HasPrefix(b.prefix, other.prefix) || strings.HasPrefix(other.prefix, b.prefix))
+}
+
+// Is reports whether a place is the address of a bucket, and not a path.
+func Is(place string) bool { return strings.HasPrefix(place, "s3://") }
 
 // Parse splits the address of a bucket. It never repeats the address in an error: it may have a secret in it.
 func Parse(address string) (bucket, prefix string, err error) {
@@ -188,6 +200,9 @@ func (b *Bucket) told(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %s", fs.ErrNotExist, answer.Key)
 	case answer.StatusCode == http.StatusPreconditionFailed || answer.StatusCode == http.StatusConflict:
 		return fmt.Errorf("%w: %s", ErrExists, answer.Key)
+	case answer.StatusCode == http.StatusInsufficientStorage || strings.Contains(answer.Code, "QuotaExceeded") ||
+		strings.Contains(answer.Code, "StorageFull"):
+		return fmt.Errorf("%w (%s)", ErrFull, firstOf(answer.Code, answer.Message))
 	case answer.StatusCode == http.StatusForbidden || answer.StatusCode == http.StatusUnauthorized:
 		return fmt.Errorf("%w: it refuses the server's credentials (%s)", ErrAway, answer.Code)
 	}

@@ -53,7 +53,7 @@ func TestABackupHasTheAuditLog(t *testing.T) {
 	b.backUp(target)
 	logged(t, b.Dir, two, "c\nd\n")
 	m := b.backUp(target)
-	_, err := storage.PruneBackups(target, 1, false, nil)
+	_, err := storage.PruneBackups(t.Context(), target, 1, false, storage.Options{})
 	storagetest.Must(t, err)
 	dir := restoredDir(t, target)
 	if got, want := fmt.Sprint(auditIn(t, dir)), fmt.Sprint(map[string]string{one: "a\nb\n", two: "c\nd\n"}); got != want {
@@ -62,7 +62,7 @@ func TestABackupHasTheAuditLog(t *testing.T) {
 	reopen(t, dir, storage.Options{}).backUp(target)
 	wholeTarget(t, target)
 	spoil(t, filepath.Join(target, "objects", m.Audit[0].SHA256[:2], m.Audit[0].SHA256))
-	found, err := storage.CheckBackups(t.Context(), target, false)
+	found, err := storage.CheckBackups(t.Context(), target, false, storage.Options{})
 	storagetest.Must(t, err)
 	if len(found.Problems) == 0 {
 		t.Error("damage to the audit log in the target was not found")

@@ -261,7 +261,7 @@ func TestAnErasureDuringABackup(t *testing.T) {
 		t.Errorf("%v of the backup have what was erased before it was done", names)
 	}
 	// What was copied before is in the target until a pruning.
-	_, err := storage.PruneBackups(target, 1, false, nil)
+	_, err := storage.PruneBackups(t.Context(), target, 1, false, storage.Options{})
 	now.Must(err)
 	if names := storagetest.Holds(t, target, secret); len(names) > 0 {
 		t.Errorf("after the pruning, %v have it", names)
@@ -395,7 +395,11 @@ func tree(t *testing.T, dir string) (out string) {
 // from one of the first six; ROWBACK_EVERY says before every how many, 1 for all.
 func crashes(t *testing.T, once bool, do func(step int, s *storagetest.Stops) (crashed bool)) {
 	t.Helper()
-	every := 6
+	crashesEvery(t, 6, once, do)
+}
+
+func crashesEvery(t *testing.T, every int, once bool, do func(step int, s *storagetest.Stops) (crashed bool)) {
+	t.Helper()
 	if n, err := strconv.Atoi(os.Getenv("ROWBACK_EVERY")); err == nil {
 		every = n
 	}
@@ -487,7 +491,7 @@ func TestTheFirstBackupStopsAtAnyStep(t *testing.T) {
 // wholeTarget checks that all backups of a target are what was written.
 func wholeTarget(t *testing.T, target string) {
 	t.Helper()
-	out, err := storage.CheckBackups(t.Context(), target, false)
+	out, err := storage.CheckBackups(t.Context(), target, false, storage.Options{})
 	if err != nil || len(out.Problems) > 0 {
 		t.Errorf("the target has %v, %v", out.Problems, err)
 	}

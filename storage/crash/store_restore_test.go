@@ -44,12 +44,12 @@ func targetObjects(t *testing.T, target string) []string {
 func TestPruning(t *testing.T) {
 	_, target, told, made := threeBackups(t)
 	before := len(targetObjects(t, target))
-	dry, err := storage.PruneBackups(target, 2, true, nil)
+	dry, err := storage.PruneBackups(t.Context(), target, 2, true, storage.Options{})
 	storagetest.Must(t, err)
 	if left := len(targetObjects(t, target)); left != before || len(dry.Backups) != 1 || dry.Objects == 0 {
 		t.Errorf("the dry run said %+v, and left %d of %d objects", dry, left, before)
 	}
-	done, err := storage.PruneBackups(target, 2, false, nil)
+	done, err := storage.PruneBackups(t.Context(), target, 2, false, storage.Options{})
 	storagetest.Must(t, err)
 	if done.Objects != dry.Objects || len(targetObjects(t, target)) != before-done.Objects {
 		t.Errorf("it removed %+v, and said %+v before; %d objects of %d are left", done, dry,
@@ -70,12 +70,12 @@ func TestPruning(t *testing.T) {
 func TestPruningStopsAtAnyStep(t *testing.T) {
 	_, target, told, made := threeBackups(t)
 	clean := storagetest.Copied(t, target)
-	_, err := storage.PruneBackups(clean, 1, false, nil)
+	_, err := storage.PruneBackups(t.Context(), clean, 1, false, storage.Options{})
 	storagetest.Must(t, err)
 	crashes(t, false, func(step int, s *storagetest.Stops) bool {
 		one := storagetest.Copied(t, target)
 		s.Armed = true
-		_, err := storage.PruneBackups(one, 1, false, s.Hook)
+		_, err := storage.PruneBackups(t.Context(), one, 1, false, storage.Options{Hook: s.Hook})
 		if s.Crashed && err == nil {
 			t.Errorf("step %d failed and nothing was said", step)
 		}
@@ -85,7 +85,7 @@ func TestPruningStopsAtAnyStep(t *testing.T) {
 				t.Errorf("step %d: the newest has\n%s\nwant\n%s", step, got, told[2])
 			}
 		}
-		_, err = storage.PruneBackups(one, 1, false, nil)
+		_, err = storage.PruneBackups(t.Context(), one, 1, false, storage.Options{})
 		storagetest.Must(t, err)
 		if tree(t, one) != tree(t, clean) {
 			t.Errorf("step %d left\n%s\nwant\n%s", step, tree(t, one), tree(t, clean))
@@ -103,14 +103,14 @@ func TestPruningLeavesWhatItDoesNotKnow(t *testing.T) {
 		path = filepath.Join(one, strings.TrimPrefix(path, target))
 		spoil(t, path)
 		before := tree(t, one)
-		if _, err := storage.PruneBackups(one, 1, false, nil); err == nil {
+		if _, err := storage.PruneBackups(t.Context(), one, 1, false, storage.Options{}); err == nil {
 			t.Errorf("it pruned with a damaged %s", path)
 		}
 		if tree(t, one) != before {
 			t.Errorf("it removed something with a damaged %s", path)
 		}
 	}
-	if _, err := storage.PruneBackups(target, 0, false, nil); err == nil {
+	if _, err := storage.PruneBackups(t.Context(), target, 0, false, storage.Options{}); err == nil {
 		t.Error("it kept no backup")
 	}
 }
@@ -191,7 +191,7 @@ func TestDamageInATarget(t *testing.T) {
 			func() { os.Remove(path) },
 		} {
 			how()
-			out, err := storage.CheckBackups(t.Context(), one, false)
+			out, err := storage.CheckBackups(t.Context(), one, false, storage.Options{})
 			if err != nil || len(out.Problems) == 0 {
 				t.Errorf("%s was changed, and the check found %v, %v", path, out.Problems, err)
 			}
@@ -208,7 +208,7 @@ func TestDamageInATarget(t *testing.T) {
 	if left := strings.TrimSpace(tree(t, to)); left != "" {
 		t.Errorf("a failed restore left %s", left)
 	}
-	_, err := storage.CheckBackups(t.Context(), one, true)
+	_, err := storage.CheckBackups(t.Context(), one, true, storage.Options{})
 	storagetest.Must(t, err)
 	reopen(t, dir, storage.Options{}).backUp(one)
 	if got := storagetest.Shows(t, restoredDir(t, one), true); got != told[2] {
@@ -232,8 +232,8 @@ func TestATargetDoesNotLeadOut(t *testing.T) {
 	everything := func(what, dir string) {
 		b := reopen(t, storagetest.Copied(t, store), storage.Options{})
 		b.Copies.MakeIn(t.Context(), dir, storage.NewStoreBackup{}, storage.Request{}) //nolint:errcheck // may fail
-		storage.CheckBackups(t.Context(), dir, true)                                   //nolint:errcheck // may fail
-		storage.PruneBackups(dir, 1, false, nil)                                       //nolint:errcheck // may fail
+		storage.CheckBackups(t.Context(), dir, true, storage.Options{})                //nolint:errcheck // may fail
+		storage.PruneBackups(t.Context(), dir, 1, false, storage.Options{})            //nolint:errcheck // may fail
 		to := filepath.Join(t.TempDir(), "store")
 		storage.RestoreStore(t.Context(), storage.Restoration{Backup: dir, Dir: to}, storage.Options{}) //nolint:errcheck // may fail
 		unchanged(what)
@@ -284,20 +284,20 @@ func replace(t *testing.T, path, to string) {
 // forge has a backup name an object of a key.
 func forge(t *testing.T, dir string, m backup.Manifest, key, content string) {
 	t.Helper()
-	target, err := backup.Create(dir, m.Store, m.CreatedAt, nil)
+	target, err := backup.Create(t.Context(), backup.Where{Dir: dir}, m.Store, m.CreatedAt)
 	storagetest.Must(t, err)
 	defer target.Close()
-	entries, err := target.Entries(m)
+	entries, err := target.Entries(t.Context(), m)
 	storagetest.Must(t, err)
-	w, err := target.NewWriter(false)
+	w, err := target.NewWriter(t.Context(), false)
 	storagetest.Must(t, err)
 	o, err := w.Add(t.Context(), bytes.NewReader([]byte("evil")), backup.Object{})
 	storagetest.Must(t, err)
 	m.List, err = w.AddList(t.Context(), append(entries, backup.Entry{Key: key, Object: o}))
 	storagetest.Must(t, err)
 	m.ID = "29990101T000000.000000Z"
-	storagetest.Must(t, w.Settle())
-	storagetest.Must(t, w.Finish(&m))
+	storagetest.Must(t, w.Settle(t.Context()))
+	storagetest.Must(t, w.Finish(t.Context(), &m))
 }
 
 // A dataset of a backup becomes an archive, from which it is made in another store.
