@@ -32,32 +32,74 @@ func (e *TooManyError) Seconds() int { return max(int((e.Wait+time.Second-1)/tim
 type throttle struct {
 	now       func() time.Time
 	mu        sync.Mutex
+	ended     sync.Cond                // a check has ended
 	addresses map[netip.Addr]time.Time // when all attempts are available again
 	names     map[string]time.Time
+	checked   map[any]int // logins that are being checked, by address and by name
 }
 
 // newThrottle returns one that has seen no failure. now tells the time.
 func newThrottle(now func() time.Time) *throttle {
-	return &throttle{now: now, addresses: map[netip.Addr]time.Time{}, names: map[string]time.Time{}}
+	t := &throttle{
+		now: now, addresses: map[netip.Addr]time.Time{}, names: map[string]time.Time{}, checked: map[any]int{},
+	}
+	t.ended.L = &t.mu
+	return t
 }
 
-// try runs check, which reports whether a login is right, if the address and the name have attempts left.
+// try runs check, which reports whether a login is right, if the address and the name have attempts left. Checks ask a
+// database: they run beside each other, but for one address or name no more of them than it has attempts left, so that
+// many at once are no more guesses.
 func (t *throttle) try(from netip.Addr, name string, check func() bool) error {
 	from, name = conns.Network(from), nameKey(name)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	now := t.now()
-	if wait := max(waitFor(t.addresses[from], now), waitFor(t.names[name], now)); wait > 0 {
+	if wait := t.begin(from, name); wait > 0 {
 		return &TooManyError{wait}
 	}
-	if check() {
+	right := false
+	defer func() { t.end(from, name, right) }() // also if check panics
+	if right = check(); right {
 		return nil
 	}
+	return ErrWrong
+}
+
+// begin waits until a login can be checked, or returns how long it takes until there is an attempt for it.
+func (t *throttle) begin(from netip.Addr, name string) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for {
+		now := t.now()
+		wait := max(waitFor(t.addresses[from], now), waitFor(t.names[name], now))
+		if wait > 0 {
+			return wait
+		}
+		if t.checked[from] < left(t.addresses[from], now) && (name == "" || t.checked[name] < left(t.names[name], now)) {
+			t.checked[from]++
+			t.checked[name]++
+			return 0
+		}
+		t.ended.Wait()
+	}
+}
+
+// end records what came of a check.
+func (t *throttle) end(from netip.Addr, name string, right bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	defer t.ended.Broadcast()
+	for _, who := range []any{from, name} {
+		if t.checked[who]--; t.checked[who] == 0 {
+			delete(t.checked, who)
+		}
+	}
+	if right {
+		return
+	}
+	now := t.now()
 	fail(t.addresses, from, now)
 	if name != "" { // otherwise all who leave it out would count as one
 		fail(t.names, name, now)
 	}
-	return ErrWrong
 }
 
 // wait returns how long an address has to wait. Addresses count by network, as clients can change the rest.
@@ -79,6 +121,12 @@ func waitFor(whole, now time.Time) time.Duration {
 		return 0
 	}
 	return max(whole.Sub(now)-(tries-1)*pause, 0)
+}
+
+// left returns how many attempts there are.
+func left(whole, now time.Time) int {
+	used := max(whole.Sub(now), 0)
+	return tries - int((used+pause-1)/pause)
 }
 
 // fail uses up an attempt. If there are too many entries, the one closest to having all attempts back is dropped.

@@ -89,3 +89,56 @@ func TestManyFailuresAreForgottenFewestFirst(t *testing.T) {
 		t.Error("ten failures are forgotten before one")
 	}
 }
+
+// slow is a directory whose answers wait, as those of a database do.
+type slow struct {
+	asked   chan struct{} // receives each look-up
+	answers chan struct{} // lets one look-up answer
+}
+
+func (slow) IsClosed() bool                   { return true }
+func (slow) IsDisabled(string) (bool, error)  { return false, nil }
+func (slow) ByID(string) (access.Held, error) { return access.Held{}, access.ErrUnknown }
+func (slow) Used(string)                      {}
+func (s slow) ByHash(access.Hash) (access.Held, error) {
+	s.asked <- struct{}{}
+	<-s.answers
+	return access.Held{}, access.ErrUnknown
+}
+
+// A login that waits for the database holds up no other, and many logins at once are no more guesses than one after
+// the other.
+func TestLoginsAreCheckedBesideEachOther(t *testing.T) {
+	users := slow{make(chan struct{}, 40), make(chan struct{})}
+	gate := access.New(access.Options{Directory: users})
+	elsewhere := netip.MustParseAddr("192.0.2.1")
+	outcomes := make(chan error, 40)
+	login := func(from netip.Addr, name string) {
+		_, err := gate.Login(from, name, access.NewToken())
+		outcomes <- err
+	}
+	for i := range 20 {
+		go login(home, fmt.Sprint("name", i))
+	}
+	for range 10 {
+		<-users.asked
+	}
+	go login(elsewhere, "eva")
+	<-users.asked // beside the ten that still wait
+	if gate.Wait(home) != 0 || gate.Wait(elsewhere) != 0 {
+		t.Error("logins count as failed before they have")
+	}
+	close(users.answers)
+	wrong, often := 0, 0
+	for range 21 {
+		switch err := <-outcomes; {
+		case errors.Is(err, access.ErrWrong):
+			wrong++
+		case seconds(err) > 0:
+			often++
+		}
+	}
+	if wrong != 11 || often != 10 || len(users.asked) != 0 {
+		t.Errorf("%d were checked, %d refused, %d asked too many", wrong, often, len(users.asked))
+	}
+}

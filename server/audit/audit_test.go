@@ -153,6 +153,32 @@ func TestTamperingIsFound(t *testing.T) {
 	}
 }
 
+// A file that is removed is found, whichever it is, and after the next start too.
+func TestAFileThatIsGoneIsFound(t *testing.T) {
+	for gone := range 4 {
+		dir, kept := t.TempDir(), &memory{}
+		l := open(t, audit.Options{Dir: dir, Keeper: kept, MaxFile: 1000})
+		for range 12 {
+			l.Append(audit.Entry{Kind: audit.Write, Route: strings.Repeat("x", 200)})
+		}
+		done(t, l.Close())
+		all, err := filepath.Glob(filepath.Join(dir, audit.Folder, "*.ndjson"))
+		done(t, err)
+		if len(all) < 4 {
+			t.Fatal(all)
+		}
+		which := all[gone*(len(all)-1)/3] // the first, two in between, and the last
+		done(t, os.Remove(which))
+		if r := check(t, dir, kept); len(r.Problems) == 0 {
+			t.Errorf("%s of %d files is gone: nothing was found", filepath.Base(which), len(all))
+		}
+		done(t, open(t, audit.Options{Dir: dir, Keeper: kept}).Close())
+		if r := check(t, dir, kept); len(r.Problems) == 0 {
+			t.Errorf("%s of %d files is gone: nothing was found after the next start", filepath.Base(which), len(all))
+		}
+	}
+}
+
 // rechain makes the hashes of a log right again, as someone would who changes an entry and knows how it is made. What
 // they do not have is the head.
 func rechain(lines [][]byte) [][]byte {

@@ -152,10 +152,30 @@ func outcomeOf(sql string, project int64) int {
 	return 404
 }
 
+// onEveryFace asks each face for the dataset d with a token or a session.
+func (w *accessWorld) onEveryFace(t *testing.T, what, shown string, status int) {
+	t.Helper()
+	for _, target := range []string{
+		"/api/v1/datasets/" + w.ids[own], "/api/v1/datasets/" + w.ids[own] + "/data", "/api/datasets/" + w.ids[own] + "/",
+	} {
+		w.is(t, shown, status, "GET", target, "")
+	}
+	got, err := facetest.Exchange(w.app, "GET", "/api/v1/datasets/"+w.ids[own], "", "Cookie", "token="+shown)
+	if err != nil || got.Status != status {
+		t.Errorf("%s, as a cookie: %d %.300s, %v; want %d", what, got.Status, got.Text, err, status)
+	}
+	for _, call := range []string{"GetFlightInfo CommandStatementQuery", "GetSchema CommandStatementQuery"} {
+		if got := w.flight.ask(t, call, ofD, shown, "1"); got.Status != status {
+			t.Errorf("%s, %s: %d %.300s; want %d", what, call, got.Status, got.Text, status)
+		}
+	}
+}
+
 // A token is refused from the moment that it is revoked, has expired, or its user is disabled or removed; so are the
 // sessions that stand for it. What it may do is the least of its own bounds and its user's roles, at each request.
 func TestWhatEndsAToken(t *testing.T) {
 	w := newAccessWorld(t)
+	w.serveFlight(t)
 	list := "/api/v1/datasets"
 	create := func(name, body string) (id, token string) {
 		t.Helper()
@@ -183,7 +203,7 @@ func TestWhatEndsAToken(t *testing.T) {
 		id, token := create(name, fmt.Sprintf(`{"role":"reader","expires_at":%q}`, ends))
 		session := login(token)
 		for _, shown := range []string{token, session} {
-			w.is(t, shown, 200, "GET", list+"/"+w.ids[own], "")
+			w.onEveryFace(t, name+" later", shown, 200)
 			w.is(t, shown, 403, "POST", list+"/"+w.ids[own]+"/commits?mode=append&dry_run=true", `[{"id":9}]`)
 		}
 		end(name, id)
@@ -192,7 +212,7 @@ func TestWhatEndsAToken(t *testing.T) {
 			status = 404
 		}
 		for _, shown := range []string{token, session} {
-			w.is(t, shown, status, "GET", list+"/"+w.ids[own], "")
+			w.onEveryFace(t, name, shown, status)
 		}
 	}
 	id, token := create("the writer", `{"role":"admin","projects":["2"]}`)
@@ -202,11 +222,15 @@ func TestWhatEndsAToken(t *testing.T) {
 	w.is(t, token, 200, "GET", list+"/"+w.ids[other], "")
 	w.is(t, token, 404, "GET", list+"/"+w.ids[own], "")
 	w.is(t, token, 403, "GET", "/api/v1/users", "")
+	_, second := create("the reader", `{"role":"reader"}`)
 	for _, wrong := range []string{
-		token[:52], token[:20], "x" + token, token + "x", strings.ToLower(token), id, "Bearer", " ",
+		token[:52], token[:20], "x" + token, token + "x", strings.ToLower(token), id, "Bearer", " ", token + " " + second,
+		token[:26] + second[26:], second[:26] + token[26:], token[:47] + second[47:], token + second, token + "%00",
+		"rbk_" + second[28:47] + second[4:28] + second[47:], // its halves in the other order
 	} {
-		w.is(t, wrong, 401, "GET", list, "")
+		w.onEveryFace(t, "changed", wrong, 401)
 	}
+	w.onEveryFace(t, "whole", second, 200)
 	if got := w.root(t, 200, "GET", "/api/v1/tokens", ""); strings.Contains(fmt.Sprint(got), token) {
 		t.Error("a token is shown again")
 	}

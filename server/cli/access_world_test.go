@@ -43,6 +43,7 @@ type accessWorld struct {
 	hooks    *webhooks.Hooks
 	gate     *access.Gate
 	app      *fiber.App
+	flight   flightClient // where a test has started it
 	callers  []accessCaller
 	ids      map[int64]string // of d
 	forks    map[int64]string

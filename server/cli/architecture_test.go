@@ -114,7 +114,7 @@ var boundaries = []boundary{
 	{"server/host",
 		[]string{
 			"storage", "storage/fault", "storage/fair", "server/access", "server/conns",
-			"server/calls", "server/audit", "server/rates", "server/traces",
+			"server/calls", "server/audit", "server/permit", "server/rates", "server/traces",
 			"storage/trace",
 		},
 		"HTTP as every face needs it; the routes are theirs. Of the domain it knows only errors, of calls their limits"},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rowback/rowback/query"
 	"github.com/rowback/rowback/server/audit"
+	"github.com/rowback/rowback/server/permit"
 	"github.com/rowback/rowback/storage/fair"
 	"github.com/rowback/rowback/storage/output"
 )
@@ -32,7 +33,7 @@ type sender struct {
 }
 
 // send runs statements whose results have the same schema, and returns the schema and the stream. Nothing is read ahead
-// of the client; when it disconnects, the statement ends.
+// of the client; when it disconnects, or its caller may not see the results any more, the statement ends.
 func (f *Face) send(call context.Context, list []query.Statement) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	for i, statement := range list {
 		list[i].Audit = f.auditFiles(call)
@@ -43,6 +44,7 @@ func (f *Face) send(call context.Context, list []query.Statement) (*arrow.Schema
 	ctx, stop := context.WithTimeout(ctx, f.options.Limits.QueryTimeout)
 	cancel := func() { stop(); end(nil) }
 	ctx, stream := fair.WithStream(ctx, end)
+	go permit.While(ctx, callerOf(call).Caller, end)
 	s := &sender{
 		face: f, call: call, ctx: ctx, stream: stream, left: f.options.Limits.MaxResult, out: make(chan flight.StreamChunk),
 	}

@@ -19,7 +19,7 @@ import (
 var auditedAs = map[string]string{
 	"createQuery": audit.Query, "getQuery": audit.Query,
 	"getData": audit.Export, "getParquet": audit.Export, "getDataFile": audit.Export, "getRollbackFile": audit.Export,
-	"getArchive": audit.Export, "diff": audit.Export, "listAudit": audit.Export,
+	"getArchive": audit.Export, "getRecordHistory": audit.Export, "diff": audit.Export, "listAudit": audit.Export,
 	"GET /api/datasets/:dataset/table": audit.Export, "GET /api/datasets/:dataset/variables/:variable/values": audit.Export,
 	"compareVersions": audit.Read, "reportGates": audit.Read,
 	"completeLogin": audit.Login, "POST /api/login": audit.Login,

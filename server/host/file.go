@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+
+	"github.com/rowback/rowback/server/permit"
 )
 
 // attachment returns the header that makes a browser save a file under a name (RFC 6266).
@@ -38,7 +40,8 @@ type File struct {
 }
 
 // SendFile sends a file, or the part of it that the request asks for (RFC 9110, sections 13 and 14), and
-// closes it. net/http decides which part. A client that reads nothing until the time limit is disconnected.
+// closes it. net/http decides which part. A client that reads nothing until the time limit is disconnected, and so is
+// one who may not see the file any more.
 func (h *Host) SendFile(c *fiber.Ctx, f File) error {
 	if !acceptedBy(c).identity() {
 		_ = f.Close() // it was only read
@@ -53,7 +56,9 @@ func (h *Host) SendFile(c *fiber.Ctx, f File) error {
 	reader, writer := io.Pipe()
 	// Each write that is taken restarts it (steps): a slow client is served as long as it reads.
 	limit := time.AfterFunc(h.options.Limits.QueryTimeout, func() { writer.CloseWithError(context.DeadlineExceeded) })
-	unlessStopped := context.AfterFunc(h.base, func() { writer.CloseWithError(context.Canceled) })
+	ctx, cancel := context.WithCancelCause(h.base)
+	unlessStopped := context.AfterFunc(ctx, func() { writer.CloseWithError(context.Cause(ctx)) })
+	go permit.While(ctx, Caller(c), cancel)
 	w := &fileAnswer{
 		Writer: &steps{writer, limit, h.options.Limits.QueryTimeout, nil}, header: http.Header{}, started: make(chan int, 1),
 	}
@@ -68,6 +73,7 @@ func (h *Host) SendFile(c *fiber.Ctx, f File) error {
 	}, func(err error) {
 		limit.Stop()
 		unlessStopped()
+		cancel(nil)
 		_ = f.Close() // it was only read
 		writer.CloseWithError(err)
 		close(w.started)

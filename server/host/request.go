@@ -12,6 +12,7 @@ import (
 
 	"github.com/rowback/rowback/server/audit"
 	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/server/permit"
 	"github.com/rowback/rowback/storage/trace"
 )
 
@@ -48,6 +49,9 @@ func (h *Host) observe(c *fiber.Ctx) error {
 	defer h.endDeadline(c)
 	// Everything that answers runs inside it; a panic is one request's error.
 	err := recovered(func() error { return h.admit(c) })
+	if err == nil {
+		err = h.stillLetIn(c, start)
+	}
 	refused := err
 	if err != nil {
 		err = h.sendError(c, err)
@@ -70,6 +74,15 @@ func (h *Host) observe(c *fiber.Ctx) error {
 	h.log.Info("request", "request_id", id, "method", c.Method(), "path", c.Path(), "status", status,
 		"ms", float64(took.Microseconds())/1000, "user", caller.User, "token", caller.Token, "address", addressOf(c).Unmap())
 	return err
+}
+
+// stillLetIn refuses the answer to a read that took long, if its caller may not see it any more. What a write has done
+// is done, and asked about before; what is still to be sent is looked at meanwhile (Stream, SendFile).
+func (h *Host) stillLetIn(c *fiber.Ctx, start time.Time) error {
+	if !isRead(c) || c.Response().IsBodyStream() || time.Since(start) < permit.Every {
+		return nil
+	}
+	return permit.Still(Caller(c))
 }
 
 // endSpan ends the span of a request; nil: it has none.

@@ -12,6 +12,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/rowback/rowback/server/conns"
+	"github.com/rowback/rowback/server/permit"
 	"github.com/rowback/rowback/storage/fair"
 	"github.com/rowback/rowback/storage/fault"
 )
@@ -47,7 +48,7 @@ type Result struct {
 
 // Stream sends a result. An error before the first byte is a problem like any other; after it, the
 // connection is cut, so that no one mistakes a part for the whole. A result that yields nothing, or a client that reads
-// nothing, for longer than allowed, is stopped.
+// nothing, for longer than allowed, is stopped; and so is one whose caller may not see it any more.
 func (h *Host) Stream(c *fiber.Ctx, r Result) error {
 	ctx, cancel := context.WithCancelCause(h.workOf(c)) // it outlives the handler
 	ctx, sending := fair.WithStream(ctx, cancel)
@@ -55,6 +56,7 @@ func (h *Host) Stream(c *fiber.Ctx, r Result) error {
 	context.AfterFunc(ctx, func() { writer.CloseWithError(context.Cause(ctx)) }) // so that nothing waits on the pipe
 	limit := time.AfterFunc(r.First, func() { cancel(context.DeadlineExceeded) })
 	whenGone(ctx, c, 0, cancel)
+	go permit.While(ctx, Caller(c), cancel)
 	body := &resultStream{
 		pipe: reader, host: h, response: c.Response(), id: c.GetRespHeader("X-Request-Id"), size: unknown,
 	}

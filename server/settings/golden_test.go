@@ -53,9 +53,17 @@ const goldenTold = "ada,root admin,writer 2 http://127.0.0.1:19299/ 2"
 // Settings of an earlier version open with all that they had, and what they were stays beside them.
 func TestSettingsOfAnEarlierVersion(t *testing.T) {
 	dir := golden(t)
+	for _, older := range []string{"settings.before-00003.db", "settings.before-00005.db"} {
+		if err := os.WriteFile(filepath.Join(dir, older), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	db, err := Open(context.Background(), dir)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if all, err := filepath.Glob(filepath.Join(dir, "settings.before-*.db")); err != nil || len(all) != 2 {
+		t.Errorf("of earlier versions there are %v, not the last two", all)
 	}
 	if got := contents(t, db.DB); got != goldenTold {
 		t.Errorf("got %s", got)

@@ -118,7 +118,22 @@ func keepBefore(ctx context.Context, db *sql.DB, files fs.FS, dir string) error 
 	if _, err := db.ExecContext(ctx, "VACUUM INTO ?1", part); err != nil {
 		return err
 	}
-	return os.Rename(part, kept)
+	if err := os.Rename(part, kept); err != nil {
+		return err
+	}
+	return forgetBefore(dir)
+}
+
+// keptBefore is how many databases of earlier versions stay: as many as catalogs do.
+const keptBefore = 2
+
+// forgetBefore removes the databases of earlier versions but for the newest.
+func forgetBefore(dir string) error {
+	all, err := filepath.Glob(filepath.Join(dir, "settings.before-*.db"))
+	for len(all) > keptBefore && err == nil { // they are sorted by version
+		err, all = os.Remove(all[0]), all[1:]
+	}
+	return err
 }
 
 // upgrade runs pending migrations, and refuses a database of a newer program.

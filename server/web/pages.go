@@ -89,8 +89,13 @@ func isReading(c *fiber.Ctx) bool {
 // Owns reports whether a route's path is one of a page or file that this package serves: anyone may read these, as they
 // say nothing of the data.
 func Owns(route string) bool {
-	_, isFile := fs.Stat(dist, "dist"+route)
-	return isFile == nil || slices.Contains(pagePaths, route) || strings.HasPrefix(route, "/manual")
+	return IsFile(route) || slices.Contains(pagePaths, route) || route == "/manual"
+}
+
+// IsFile reports whether a route's path is one of a file, of the application or of the manual.
+func IsFile(route string) bool {
+	_, err := fs.Stat(dist, "dist"+route)
+	return err == nil && route != "/" || strings.HasPrefix(route, "/manual/")
 }
 
 // MayBeLinked reports whether a path is one of a page that other sites may link to. The page for SQL runs what its

@@ -80,7 +80,8 @@ func TestANameThatLeadsHereIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, host := range []string{"localhost", "LOCALHOST.", "127.0.0.1", "127.1", "[::1]", "0.0.0.0", "2130706433"} {
+		for _, host := range []string{"localhost", "LOCALHOST.", "127.0.0.1", "127.1", "[::1]", "0.0.0.0", "2130706433",
+			"[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::]"} {
 			conn, err := a.dial(t.Context(), "tcp", host+":"+port)
 			if err == nil {
 				conn.Close()

@@ -47,9 +47,12 @@ func TestWhatADirectoryIs(t *testing.T) {
 		bare  bool   // it can become a store
 		says  string // part of the error; empty: it is a store
 	}{
-		"a store":                       {files: map[string]string{"store.json": marker}, id: "one"},
-		"a store among other files":     {files: map[string]string{"store.json": marker, "notes.txt": ""}, id: "one"},
-		"a store of an older version":   {files: names("catalog.db", "objects/", "x")},
+		"a store":                     {files: map[string]string{"store.json": marker}, id: "one"},
+		"a store among other files":   {files: map[string]string{"store.json": marker, "notes.txt": ""}, id: "one"},
+		"a store of an older version": {files: names("catalog.db", "objects/", "x")},
+		"one with what upgrades keep": {
+			files: names("objects/", "catalog.before-00012.db", "settings.before-00006.db"), bare: true,
+		},
 		"half a store of that kind":     {files: names("objects/"), bare: true},
 		"half of one, and other files":  {files: names("catalog.db", "x"), says: "contains x but no store.json"},
 		"empty":                         {bare: true, says: "is empty"},
@@ -159,5 +162,17 @@ func TestANoteOfNoCatalog(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "closed.json")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the note is still there: %v", err)
+	}
+}
+
+func TestRemovedSettingsLeaveNothing(t *testing.T) {
+	dir := directory(t, names(
+		"settings.db", "settings.db-wal", "settings.before-00006.db", "settings.before-00008.db", "catalog.before-00012.db"))
+	if err := datadir.RemoveSettings(dir); err != nil {
+		t.Fatal(err)
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(left) != 1 || filepath.Base(left[0]) != "catalog.before-00012.db" {
+		t.Error(left, err)
 	}
 }

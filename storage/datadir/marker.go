@@ -102,11 +102,19 @@ func Read(dir string) (m Marker, bare bool, err error) {
 	has := map[string]bool{}
 	for _, e := range entries {
 		has[e.Name()] = true
-		if kept, _ := filepath.Match(CatalogsBefore, e.Name()); !kept && !slices.Contains(contents, e.Name()) {
+		if !isKept(e.Name()) && !slices.Contains(contents, e.Name()) {
 			foreign = append(foreign, e.Name())
 		}
 	}
 	return m, len(foreign) == 0, surveyed(dir, has, foreign)
+}
+
+// isKept reports whether a file is a catalog or settings of an earlier version.
+func isKept(name string) bool {
+	return slices.ContainsFunc([]string{CatalogsBefore, SettingsBefore}, func(pattern string) bool {
+		matches, err := filepath.Match(pattern, name)
+		return matches && err == nil
+	})
 }
 
 func (m *Marker) decode(text []byte) error {

@@ -11,11 +11,19 @@ import (
 // does not read it.
 const SettingsFile = "settings.db"
 
-// RemoveSettings removes the settings of a data directory, which are elsewhere.
+// SettingsBefore matches the settings of earlier versions that are kept.
+const SettingsBefore = "settings.before-*.db"
+
+// RemoveSettings removes the settings of a data directory, which are elsewhere, and those of earlier versions with them:
+// they have secrets, and would bring back users who were removed.
 func RemoveSettings(dir string) error {
-	var errs []error
+	paths, err := filepath.Glob(filepath.Join(dir, SettingsBefore))
 	for _, suffix := range []string{"-wal", "-shm", ""} {
-		if err := os.Remove(filepath.Join(dir, SettingsFile+suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		paths = append(paths, filepath.Join(dir, SettingsFile+suffix))
+	}
+	errs := []error{err}
+	for _, path := range paths {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
 	}

@@ -1,0 +1,185 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/metadata"
+
+	pb "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
+
+	"github.com/rowback/rowback/server/access"
+)
+
+// without are the ways in which someone stops being let in.
+var without = map[string]func(w *accessWorld, t *testing.T, user, token string){
+	"removed": func(w *accessWorld, t *testing.T, user, _ string) {
+		w.root(t, 204, "DELETE", "/api/v1/users/"+user, "")
+	},
+	"disabled": func(w *accessWorld, t *testing.T, user, _ string) {
+		w.root(t, 200, "PATCH", "/api/v1/users/"+user, `{"is_disabled":true}`)
+	},
+	"revoked": func(w *accessWorld, t *testing.T, user, _ string) {
+		list := w.root(t, 200, "GET", "/api/v1/tokens?user="+user, "")["tokens"].([]any)
+		w.root(t, 204, "DELETE", "/api/v1/tokens/"+list[0].(map[string]any)["id"].(string), "")
+	},
+	"demoted": func(w *accessWorld, t *testing.T, user, _ string) {
+		w.root(t, 200, "PUT", "/api/v1/users/"+user+"/roles", `{"roles":[]}`)
+	},
+}
+
+// large is a statement whose result no client reads to its end.
+const large = "SELECT range AS i, repeat('x', 1000) AS x FROM range(100000000)"
+
+// What is being sent to someone who is not let in any more is cut, over HTTP, whether it is a statement's result or a
+// stored file, and over Flight; what others read goes on.
+func TestADownloadEndsWithWhatItsUserMay(t *testing.T) {
+	w := newAccessWorld(t)
+	w.serveFlight(t)
+	at := w.listen(t)
+	w.fillLarge(t)
+	others := w.download(t, at, w.user(t, "stays", access.Roles{own: access.Reader}), false)
+	tokens, open, isFlight := map[string]string{}, map[string]func() error{}, false
+	for name := range without {
+		token := w.user(t, name, access.Roles{own: access.Reader})
+		tokens[name] = token
+		open[name+", a file"] = w.download(t, at, token, false)
+		if isFlight = !isFlight; isFlight { // there are places for four statements
+			open[name+", a statement by Flight"] = w.downloadByFlight(t, token)
+		} else {
+			open[name+", a statement"] = w.download(t, at, token, true)
+		}
+	}
+	for name, end := range without {
+		end(w, t, name, tokens[name])
+	}
+	for what, part := range open {
+		if err := untilItEnds(part); errors.Is(err, io.EOF) {
+			t.Errorf("%s: it was sent to its end", what)
+		} else if strings.Contains(what, "Flight") && !strings.Contains(err.Error(), "withdrawn") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for range 5 {
+		if err := others(); err != nil {
+			t.Fatal("the download of someone else:", err)
+		}
+	}
+}
+
+// listen serves the HTTP faces on a port, and returns its address.
+func (w *accessWorld) listen(t *testing.T) (at string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go w.app.Listener(listener) //nolint:errcheck // it ends with the test
+	t.Cleanup(func() { w.app.ShutdownWithTimeout(time.Second) })
+	return "http://" + listener.Addr().String()
+}
+
+// fillLarge commits records whose file is larger than what sockets hold.
+func (w *accessWorld) fillLarge(t *testing.T) {
+	t.Helper()
+	var body bytes.Buffer
+	random := make([]byte, 96<<10)
+	for i := range 200 {
+		rand.Read(random)
+		fmt.Fprintf(&body, `{"id":%d,"v":"%s"}`+"\n", 1000+i, base64.StdEncoding.EncodeToString(random))
+	}
+	request, err := http.NewRequest("POST", "/api/v1/datasets/"+w.ids[own]+"/commits?mode=overwrite", &body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/x-ndjson")
+	request.Header.Set("Authorization", "Bearer "+rootToken)
+	made, err := w.app.Test(request, -1)
+	if err != nil || made.StatusCode != 201 {
+		t.Fatal(made.StatusCode, err)
+	}
+}
+
+// narrow is a client whose sockets hold little, so that what it has not read was not sent.
+var narrow = &http.Client{Transport: &http.Transport{
+	DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		d := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) (err error) {
+			failed := raw.Control(func(fd uintptr) {
+				err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 32<<10)
+			})
+			return errors.Join(failed, err)
+		}}
+		return d.DialContext(ctx, network, address)
+	},
+}}
+
+// download begins a download, and returns what reads a part of it slowly.
+func (w *accessWorld) download(t *testing.T, at, token string, ofStatement bool) (part func() error) {
+	t.Helper()
+	method, target, body := "GET", "/api/v1/datasets/"+w.ids[own]+"/data.parquet", ""
+	if ofStatement {
+		method, target, body = "POST", "/api/v1/query?format=ndjson", fmt.Sprintf(`{"sql":%q}`, large)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), method, at+target, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Authorization", "Bearer "+token)
+	answer, err := narrow.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { answer.Body.Close() })
+	if answer.StatusCode != 200 {
+		t.Fatal(target, answer.Status)
+	}
+	room := make([]byte, 64<<10)
+	return func() (err error) {
+		for n, got := 0, 0; n < len(room) && err == nil; n += got {
+			got, err = answer.Body.Read(room[n:])
+		}
+		return err
+	}
+}
+
+// downloadByFlight is download of a statement over Flight.
+func (w *accessWorld) downloadByFlight(t *testing.T, token string) (part func() error) {
+	t.Helper()
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+token)
+	info, err := w.flight.GetFlightInfo(ctx, &pb.FlightDescriptor{
+		Type: pb.FlightDescriptor_CMD, Cmd: command("CommandStatementQuery", fmt.Sprintf(`{"query":%q}`, large)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := w.flight.DoGet(ctx, info.GetEndpoint()[0].GetTicket())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() error {
+		_, err := stream.Recv()
+		return err
+	}
+}
+
+// untilItEnds reads a download slowly, and returns why it ended.
+func untilItEnds(part func() error) error {
+	for {
+		if err := part(); err != nil {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
