@@ -44,7 +44,9 @@ func (f *Face) send(call context.Context, list []query.Statement) (*arrow.Schema
 	ctx, stop := context.WithTimeout(ctx, f.options.Limits.QueryTimeout)
 	cancel := func() { stop(); end(nil) }
 	ctx, stream := fair.WithStream(ctx, end)
-	go permit.While(ctx, callerOf(call).Caller, end)
+	if !f.options.Gate.IsOpen() {
+		go permit.While(ctx, callerOf(call).Caller, end)
+	}
 	s := &sender{
 		face: f, call: call, ctx: ctx, stream: stream, left: f.options.Limits.MaxResult, out: make(chan flight.StreamChunk),
 	}

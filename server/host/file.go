@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-
-	"github.com/rowback/rowback/server/permit"
 )
 
 // attachment returns the header that makes a browser save a file under a name (RFC 6266).
@@ -58,7 +56,7 @@ func (h *Host) SendFile(c *fiber.Ctx, f File) error {
 	limit := time.AfterFunc(h.options.Limits.QueryTimeout, func() { writer.CloseWithError(context.DeadlineExceeded) })
 	ctx, cancel := context.WithCancelCause(h.base)
 	unlessStopped := context.AfterFunc(ctx, func() { writer.CloseWithError(context.Cause(ctx)) })
-	go permit.While(ctx, Caller(c), cancel)
+	h.whileLetIn(ctx, c, cancel)
 	w := &fileAnswer{
 		Writer: &steps{writer, limit, h.options.Limits.QueryTimeout, nil}, header: http.Header{}, started: make(chan int, 1),
 	}

@@ -56,7 +56,7 @@ func (h *Host) Stream(c *fiber.Ctx, r Result) error {
 	context.AfterFunc(ctx, func() { writer.CloseWithError(context.Cause(ctx)) }) // so that nothing waits on the pipe
 	limit := time.AfterFunc(r.First, func() { cancel(context.DeadlineExceeded) })
 	whenGone(ctx, c, 0, cancel)
-	go permit.While(ctx, Caller(c), cancel)
+	h.whileLetIn(ctx, c, cancel)
 	body := &resultStream{
 		pipe: reader, host: h, response: c.Response(), id: c.GetRespHeader("X-Request-Id"), size: unknown,
 	}
@@ -232,6 +232,14 @@ var errLeft = &fault.Error{
 // WhileConnected returns the context of a request's work, which also ends when the client closes its connection.
 func (h *Host) WhileConnected(c *fiber.Ctx) (context.Context, context.CancelFunc) {
 	return h.whileConnected(c, 0)
+}
+
+// whileLetIn cancels what is being sent once its caller may not see it any more, unless ctx ends first. On a server
+// without tokens everyone may, whatever becomes of a session.
+func (h *Host) whileLetIn(ctx context.Context, c *fiber.Ctx, cancel context.CancelCauseFunc) {
+	if !h.IsOpen() {
+		go permit.While(ctx, Caller(c), cancel)
+	}
 }
 
 // halfClosed is how long a client's work goes on after it closed the connection, or its sending half: the two look the
