@@ -15,9 +15,15 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/grpc/metadata"
-
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	arrowflight "github.com/apache/arrow-go/v18/arrow/flight"
 	pb "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	"github.com/rowback/rowback/server/access"
 )
@@ -181,5 +187,59 @@ func untilItEnds(part func() error) error {
 			return err
 		}
 		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// Records that arrive over Flight are not committed for someone who was removed, or lost the role, meanwhile.
+func TestAUserRemovedDuringAPut(t *testing.T) {
+	w := newAccessWorld(t)
+	w.serveFlight(t)
+	for name, code := range map[string]codes.Code{
+		"removed": codes.NotFound, "revoked": codes.NotFound, "demoted": codes.NotFound, "made a reader": codes.PermissionDenied,
+	} {
+		token := w.user(t, name, access.Roles{own: access.Writer})
+		ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+token)
+		stream, err := w.flight.DoPut(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := arrowflight.NewRecordWriter(stream, ipc.WithSchema(widePeople))
+		to.SetFlightDescriptor(&pb.FlightDescriptor{
+			Type: pb.FlightDescriptor_CMD, Cmd: []byte(`{"dataset":"d","mode":"append"}`),
+		})
+		for i := range 5 { // more than the window of a stream: once it is sent, the server is reading
+			writeWide(t, to, int64(100+i))
+		}
+		if end := without[name]; end != nil {
+			end(w, t, name, token)
+		} else {
+			w.root(t, 200, "PUT", "/api/v1/users/made%20a%20reader/roles", `{"roles":[{"project":"1","role":"reader"}]}`)
+		}
+		writeWide(t, to, 200)
+		if err := errors.Join(to.Close(), stream.CloseSend()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := stream.Recv(); status.Code(err) != code {
+			t.Errorf("%s: %v, want %s", name, err, code)
+		}
+	}
+	w.unchanged(t)
+}
+
+// widePeople are records of megabytes.
+var widePeople = arrow.NewSchema(
+	[]arrow.Field{{Name: "id", Type: arrow.PrimitiveTypes.Int64}, {Name: "v", Type: arrow.BinaryTypes.String}}, nil)
+
+// writeWide sends one record of two megabytes.
+func writeWide(t *testing.T, to *arrowflight.Writer, id int64) {
+	t.Helper()
+	b := array.NewRecordBuilder(memory.DefaultAllocator, widePeople)
+	defer b.Release()
+	b.Field(0).(*array.Int64Builder).Append(id)
+	b.Field(1).(*array.StringBuilder).Append(strings.Repeat("x", 2<<20))
+	rows := b.NewRecordBatch()
+	defer rows.Release()
+	if err := to.Write(rows); err != nil {
+		t.Fatal(err)
 	}
 }
