@@ -68,10 +68,11 @@ func (a *API) query(c *fiber.Ctx, in queryIn) error {
 	if err != nil {
 		return err
 	}
+	project := datasetIn{ProjectID: in.ProjectID}.project() // 0 is 1, as in paths
+	audit.Of(c.UserContext()).Project(project)
 	audit.Of(c.UserContext()).Statement(in.SQL)
-	// A project of 0 is 1, as in paths.
 	s := query.Statement{
-		SQL: in.SQL, Project: datasetIn{ProjectID: in.ProjectID}.project(), Params: in.Params, Limit: in.Limit,
+		SQL: in.SQL, Project: project, Params: in.Params, Limit: in.Limit,
 		Bytes: a.host.Limits().MaxResult, Pages: pages, Audit: a.auditFiles(c),
 	}
 	// One limit for all of it, without Each: the statement occupies one of a few sandboxes.

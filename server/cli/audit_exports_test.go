@@ -47,11 +47,12 @@ func TestExportsAreRecorded(t *testing.T) {
 		}
 		var found []string
 		for _, e := range w.entriesAfter(t, before) {
-			found = append(found, fmt.Sprint(e["kind"], " by ", e["user_name"], " of ", e["dataset_id"], e["sql_sha256"] != nil))
+			found = append(found, fmt.Sprint(e["kind"], " by ", e["user_name"], " of ", e["dataset_id"], " in ", e["project_id"],
+				", SQL: ", e["sql_sha256"] != nil))
 		}
-		want := fmt.Sprint(c.kind, " by the reader of ", w.ids[own], false)
+		want := fmt.Sprint(c.kind, " by the reader of ", w.ids[own], " in 1, SQL: false")
 		if c.kind == audit.Query {
-			want = fmt.Sprint(c.kind, " by the reader of ", nil, true)
+			want = c.kind + " by the reader of <nil> in 1, SQL: true"
 		}
 		if strings.Join(found, "; ") != want {
 			t.Errorf("%s %s: %q, want %q", c.method, c.target, found, want)

@@ -134,11 +134,11 @@ func (f *Face) getTable(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	id, err := param(c, "dataset")
+	s, err := f.dataset(ctx, c)
 	if err != nil {
 		return err
 	}
-	snap, err := f.store.Snapshot(ctx, id, "head")
+	snap, err := f.store.Snapshot(ctx, s.Dataset.ID, commitRef(s))
 	if err != nil {
 		return err
 	}
