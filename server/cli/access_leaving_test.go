@@ -82,6 +82,9 @@ func TestADownloadEndsWithWhatItsUserMay(t *testing.T) {
 		})
 	}
 	reading.Wait()
+	if said := w.log.count("access was withdrawn"); said != len(without)/2 { // the statements; files are not logged
+		t.Errorf("%d of %d statements over HTTP were cut for that", said, len(without)/2)
+	}
 	for range 5 {
 		if err := others(); err != nil {
 			t.Fatal("the download of someone else:", err)

@@ -3,6 +3,9 @@ package cli
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -49,6 +52,27 @@ type accessWorld struct {
 	forks    map[int64]string
 	secret   string // a value in the other project
 	now      *time.Time
+	log      logged // of HTTP
+}
+
+// logged is a log that a test reads.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// Write adds a line.
+func (l *logged) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+// count returns how often a text is in the log.
+func (l *logged) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), text)
 }
 
 const rootToken = "root-token"
@@ -92,7 +116,9 @@ func newAccessWorld(t *testing.T) *accessWorld {
 // serve makes the application, as the program does.
 func (w *accessWorld) serve(t *testing.T) {
 	t.Helper()
-	h := host.New(host.Options{Gate: w.gate, Fact: api.ViewFact, Audit: w.audited})
+	h := host.New(host.Options{
+		Gate: w.gate, Fact: api.ViewFact, Audit: w.audited, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
+	})
 	native, err := api.New(w.store, h, api.Options{
 		Accounts: w.accounts, Quotas: w.quotas, Webhooks: w.hooks, Audit: w.audited,
 	})
