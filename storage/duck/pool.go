@@ -14,19 +14,19 @@ import (
 // In a sandbox, which runs clients' SQL, a borrower gets a new instance, which costs a fifth of starting a new process,
 // or one that is confined to the same scope (Scope.Keep). If all SQL is the server's own, the instance is kept.
 type Pool struct {
-	name     string        // under which its processes are started
-	keeps    bool          // whether the next borrower gets the same instance
-	limits   func() Limits // of the next instance, each with its own TempDir
-	most     int           // unconfined processes that wait for a borrower
-	starting atomic.Bool
-	closed   atomic.Bool
-	work     sync.WaitGroup // background work
-	asked    atomic.Int64   // requests sent
-	opened   atomic.Int64   // instances opened
-	open     context.Context
-	stop     context.CancelFunc // stops processes from being started ahead
+	name   string        // under which its processes are started
+	keeps  bool          // whether the next borrower gets the same instance
+	limits func() Limits // of the next instance, each with its own TempDir
+	most   int           // unconfined processes that wait for a borrower
+	closed atomic.Bool
+	work   sync.WaitGroup // background work
+	asked  atomic.Int64   // requests sent
+	opened atomic.Int64   // instances opened
+	open   context.Context
+	stop   context.CancelFunc // stops processes from being started ahead
 
 	mu      sync.Mutex
+	ahead   chan struct{}     // closed once the process that is being started ahead waits; nil: none is
 	running map[*process]bool // all processes; true: lent
 	ready   []*process        // those that wait for a borrower, the one used last at the end
 }
@@ -70,13 +70,21 @@ func (p *Pool) Take(ctx context.Context) (*Conn, error) {
 	return &Conn{session: &lent{one, p}}, nil
 }
 
-// takeNew lends a process that is not confined, and starts it if none is waiting.
+// takeNew lends a process that is not confined, and starts it if none is waiting. The next one is started ahead once
+// this one is given back: starting it takes a processor for about as long as a short statement, which would be slower.
 func (p *Pool) takeNew(ctx context.Context) (*process, error) {
-	if !p.keeps {
-		defer p.Fill()
-	}
 	if one := p.takeWaiting(ctx, isNew); one != nil {
 		return one, nil
+	}
+	if started := p.startedAhead(); started != nil { // it is there sooner than another would be
+		select {
+		case <-started:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+		if one := p.takeWaiting(ctx, isNew); one != nil {
+			return one, nil
+		}
 	}
 	one, err := p.start(ctx)
 	if err == nil {
@@ -148,22 +156,33 @@ func (p *Pool) Opened() int64 { return p.opened.Load() }
 // Fill starts a process in the background, unless one is ready. If that fails, the next Take tries again and returns
 // the error.
 func (p *Pool) Fill() {
-	if p.waiting(isNew) > 0 || p.closed.Load() || !p.starting.CompareAndSwap(false, true) {
+	if p.waiting(isNew) > 0 || p.closed.Load() {
 		return
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ahead != nil {
+		return
+	}
+	started := make(chan struct{})
+	p.ahead = started
 	p.work.Go(func() {
-		defer p.starting.Store(false)
-		if one, err := p.start(p.open); err == nil {
+		one, err := p.start(p.open)
+		if err == nil {
 			p.keep(one)
 		}
+		p.mu.Lock()
+		p.ahead = nil
+		p.mu.Unlock()
+		close(started)
 	})
 }
 
-// replace starts a process in place of one that ended, if the next borrower would find none.
-func (p *Pool) replace() {
-	if p.keeps {
-		p.Fill()
-	}
+// startedAhead returns what is closed once the process that is being started ahead waits; nil: none is being started.
+func (p *Pool) startedAhead() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ahead
 }
 
 // keep makes a process available to the next borrower, or ends it if enough are waiting.
@@ -226,10 +245,10 @@ func (l *lent) close(done func()) error {
 func (p *Pool) giveBack(one *process) {
 	if p.closed.Load() || !isConfined(one) && p.waiting(isNew) >= p.most || !one.renewed(p) {
 		p.end(one)
-		p.replace()
-		return
+	} else {
+		p.keep(one)
 	}
-	p.keep(one)
+	p.Fill()
 }
 
 // renewed makes the process ready for another borrower, and reports whether it is.

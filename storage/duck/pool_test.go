@@ -42,6 +42,41 @@ func TestAProcessIsReadyAhead(t *testing.T) {
 	}
 }
 
+// Nothing is started beside a sandbox that is lent; once it is given back, and confined to a scope, another one is.
+func TestTheNextSandboxIsStartedAfterwards(t *testing.T) {
+	p := NewPool(func() Limits { return Limits{Threads: 1} })
+	t.Cleanup(p.Close)
+	c, _ := take(t, p)
+	if err := c.Lock(t.Context(), Scope{Setup: []string{"CREATE VIEW v AS SELECT 1"}, Session: "SET schema = 'main'", Keep: true}); err != nil {
+		t.Fatal(err)
+	}
+	p.work.Wait()
+	if p.Opened() != 1 {
+		t.Errorf("%d instances were opened beside it", p.Opened()-1)
+	}
+	c.Close()
+	for deadline := time.Now().Add(20 * time.Second); p.waiting(isNew) == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("no process is started ahead")
+		}
+	}
+	if p.waiting(isConfined) != 1 || p.Opened() != 2 {
+		t.Errorf("%d wait confined, %d were opened", p.waiting(isConfined), p.Opened())
+	}
+}
+
+// Whoever takes a process while one is being started waits for that one.
+func TestAProcessThatIsBeingStartedIsTaken(t *testing.T) {
+	p := keptPool(t)
+	p.Fill()
+	c, _ := take(t, p)
+	defer c.Close()
+	p.work.Wait()
+	if len(p.running) != 1 {
+		t.Errorf("%d processes run", len(p.running))
+	}
+}
+
 // A process that has died while it waited is lent to no one.
 func TestAProcessThatDiedWaiting(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSEGV} {
@@ -83,7 +118,7 @@ func TestClosingAPoolEndsItsProcesses(t *testing.T) {
 		if len(p.running) > 0 {
 			t.Errorf("started %v: %d processes run", started, len(p.running))
 		}
-		if p.Fill(); p.starting.Load() {
+		if p.Fill(); p.startedAhead() != nil {
 			t.Error("a closed pool starts a process")
 		}
 	}
