@@ -21,7 +21,7 @@ import (
 
 const (
 	maxConfined = 4                // confined processes that wait for a borrower
-	confinedFor = 20 * time.Second // how long they wait
+	confinedFor = 2 * time.Minute // how long they wait: somebody looks at a result before asking more
 	maxKept     = 128 << 20        // bytes of memory that one may hold while it waits
 	maxReads    = 100              // borrowers that a confined instance serves
 )
