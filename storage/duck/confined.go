@@ -20,10 +20,10 @@ import (
 // settings and extensions were out of reach before (Scope).
 
 const (
-	maxConfined = 4                // confined processes that wait for a borrower
+	maxConfined = 4               // confined processes that wait for a borrower
 	confinedFor = 2 * time.Minute // how long they wait: somebody looks at a result before asking more
-	maxKept     = 128 << 20        // bytes of memory that one may hold while it waits
-	maxReads    = 100              // borrowers that a confined instance serves
+	maxKept     = 128 << 20       // bytes of memory that one may hold while it waits
+	maxReads    = 100             // borrowers that a confined instance serves
 )
 
 // Kinds of processes that wait.
