@@ -13,7 +13,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/datafile"
@@ -94,11 +93,14 @@ func (p *prepared) extend() {
 	if p.text.Passed.Clashes(p.source) {
 		return
 	}
+	own := make(map[string]schema.Column, len(p.source))
+	for _, c := range p.source {
+		own[schema.Fold(c.Name)] = c
+	}
 	for i, c := range p.query.Columns {
 		name, ok := p.text.Passed.Source(c.Name)
-		at := slices.IndexFunc(p.source, func(own schema.Column) bool { return schema.SameName(own.Name, name) })
-		if ok && at >= 0 && p.source[at].Type.Equal(c.Type) {
-			p.query.Columns[i].Extension = p.source[at].Extension
+		if from, known := own[schema.Fold(name)]; ok && known && from.Type.Equal(c.Type) {
+			p.query.Columns[i].Extension = from.Extension
 		}
 	}
 }

@@ -25,9 +25,9 @@ func (w *work) effects() *catalog.Effects {
 
 // columnsAmong returns the names of the columns that are among some ids. One that the commit removed is not.
 func (d *draft) columnsAmong(some []int) []string {
-	names := []string{}
+	names, among := []string{}, setOf(some)
 	for _, c := range d.schema.Stored() {
-		if slices.Contains(some, c.ID) {
+		if among[c.ID] {
 			names = append(names, c.Name)
 		}
 	}
@@ -37,10 +37,20 @@ func (d *draft) columnsAmong(some []int) []string {
 // columnIDs returns the ids of the columns that have some names in a schema. Effects say names, as they were then; a
 // later commit may have renamed the columns.
 func columnIDs(s schema.Schema, names []string) (ids []int) {
+	among := setOf(names)
 	for _, c := range s.Stored() {
-		if slices.Contains(names, c.Name) {
+		if among[c.Name] {
 			ids = append(ids, c.ID)
 		}
 	}
 	return ids
+}
+
+// setOf returns a list as a set.
+func setOf[T comparable](list []T) map[T]bool {
+	set := make(map[T]bool, len(list))
+	for _, one := range list {
+		set[one] = true
+	}
+	return set
 }

@@ -64,13 +64,18 @@ func (t *Tables) Export(
 
 // export writes the records of a snapshot to a new file, in a fixed order: a file that is made anew is the same again.
 func (t *Tables) export(ctx context.Context, snap *snapshot.Snapshot, pages datafile.Pages, path string) error {
-	conn, from, err := t.openTable(ctx, snap, snap.TableColumns(), datafile.WrittenPaths(path))
+	columns := snap.TableColumns()
+	conn, q, err := t.OpenRecords(ctx, Wanted{Snapshot: snap, Columns: columns, Order: snap.Order()},
+		datafile.WrittenPaths(path))
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	query := "SELECT * FROM " + from + snap.Order()
-	_, err = datafile.CopyQuery(ctx, conn, query, path, pages, datafile.Labels(snap.TableColumns()))
+	if q.Pages = pages; len(q.Slices) > 0 {
+		_, err = q.CopyTo(ctx, conn, path)
+		return err
+	}
+	_, err = datafile.CopyQuery(ctx, conn, q.SQL, path, pages, datafile.Labels(columns))
 	return err
 }
 

@@ -34,6 +34,12 @@ func (s *Store) MostColumns() (tested, written int) {
 	return slices.Max(Parts(10_000)), s.Readers.uploadColumns()
 }
 
+// InSlices returns what is wanted, read in slices of at most a number of columns.
+func (r Wanted) InSlices(most int) Wanted {
+	r.slice = most
+	return r
+}
+
 // Redescribed returns a commit's description as it is stored, and as what it says is described again.
 func (s *Store) Redescribed(d catalog.Dataset, commit int64) (stored, again []byte, err error) {
 	key := commitKey(d.ID, commit) + "/" + descriptionFile

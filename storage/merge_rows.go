@@ -224,13 +224,13 @@ const joinPairs = `SELECT {key}, * FROM ({side_a}) a FULL JOIN ({side_b}) b ON {
 // alone, those that it changed.
 func (r *rowPlayer) compared() map[int]bool {
 	out := map[int]bool{}
-	var changed []int
+	var changed map[int]bool
 	if r.did.onlyVariables {
-		changed = changedColumns(r.did.before.Schema, r.did.after.Schema)
+		changed = setOf(changedColumns(r.did.before.Schema, r.did.after.Schema))
 	}
 	for _, c := range r.schema.Columns {
 		_, known := r.mine.Schema.ByID(c.ID)
-		if known && !r.schema.IsKey(c.ID) && (!r.did.onlyVariables || slices.Contains(changed, c.ID)) {
+		if known && !r.schema.IsKey(c.ID) && (!r.did.onlyVariables || changed[c.ID]) {
 			out[c.ID] = true
 		}
 	}

@@ -178,7 +178,12 @@ func (a *API) getDiff(c *fiber.Ctx) error {
 	limit := a.host.Limits().QueryTimeout
 	return a.stream(c, "diff", format, host.Result{First: limit, Each: limit},
 		func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
-			return a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) { return a.prepared(ctx, list) })
+			conn, err := a.prepared(ctx, list)
+			if err != nil {
+				return output.Whole, err
+			}
+			defer conn.Close()
+			return output.Write(ctx, conn, q, format, w, scratch)
 		})
 }
 

@@ -7,12 +7,12 @@ import (
 	"mime"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/clientsql"
 	"github.com/rowback/rowback/storage/datafile"
 	"github.com/rowback/rowback/storage/duck"
@@ -123,26 +123,20 @@ func (a *API) getData(c *fiber.Ctx) error {
 		return err
 	}
 	// Checked before anything is sent: after the first byte, an error can only cut the connection.
-	q, sandboxed, err := in.query(snap, format)
+	r, err := in.wanted(snap, format)
 	if err != nil {
 		return err
 	}
-	q.Pages = pages
 	// A ref such as head moves: with the id, a client can ask for the same state again.
 	c.Set("X-Rowback-Commit", fmt.Sprint(snap.Commit.ID))
 	each := a.host.Limits().QueryTimeout
-	if sandboxed { // it occupies one of a few sandboxes
+	if r.IsSandboxed() { // it occupies one of a few sandboxes
 		each = 0
 	}
 	return a.stream(c, fmt.Sprintf("%s-%d", d.Name, snap.Commit.ID), format,
 		host.Result{First: a.host.Limits().QueryTimeout, Each: each},
 		func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
-			cut, err := a.writeRows(ctx, q, format, w, scratch, func() (*duck.Conn, error) {
-				if !sandboxed {
-					return a.store.Conn(ctx)
-				}
-				return a.filter(ctx, snap, in.Where, output.Scratch(format, scratch))
-			})
+			cut, err := a.writeWanted(ctx, r, format, pages, w, scratch)
 			// A failing condition is the client's, and its message may be shown; one of our own statements is an
 			// internal error.
 			if in.Where != "" {
@@ -152,132 +146,47 @@ func (a *API) getData(c *fiber.Ctx) error {
 		})
 }
 
-// filter opens a sandbox for the records that a condition selects; an empty condition selects all.
-func (a *API) filter(ctx context.Context, snap *snapshot.Snapshot, where string, files []string) (*duck.Conn, error) {
-	box, err := a.store.Filter(ctx, snap, false, files)
-	if err != nil || where == "" {
-		return box, err
-	}
-	if err := clientsql.CheckCondition(ctx, box, where); err != nil {
-		box.Close()
-		return nil, err
-	}
-	return box, nil
-}
-
-// writeRows writes the result of one of our own queries, on a connection that it opens. open is called when the writing
-// starts and not before: the connection is one of a few.
-func (a *API) writeRows(
-	ctx context.Context, q output.Query, format intake.Format, w io.Writer, scratch string,
-	open func() (*duck.Conn, error),
+// writeWanted writes the records that are wanted. Their connection is opened when the writing starts and not
+// before: it is one of a few.
+func (a *API) writeWanted(
+	ctx context.Context, r storage.Wanted, format intake.Format, pages datafile.Pages, w io.Writer, scratch string,
 ) (output.Cut, error) {
-	conn, err := open()
+	conn, q, err := a.store.OpenRecords(ctx, r, output.Scratch(format, scratch))
 	if err != nil {
 		return output.Whole, err
 	}
 	defer conn.Close()
+	q.Pages = pages
 	return output.Write(ctx, conn, q, format, w, scratch)
 }
 
-// query returns the SQL for the requested records. Conditions and derivations are written by clients, and run in a
-// sandbox that has the records as a view; everything else has been checked against the columns.
-func (in dataIn) query(
-	snap *snapshot.Snapshot, format intake.Format,
-) (q output.Query, sandboxed bool, err error) {
+// wanted returns which records are requested. What it says has been checked against the columns, but for the condition.
+func (in dataIn) wanted(snap *snapshot.Snapshot, format intake.Format) (r storage.Wanted, err error) {
 	all := snap.TableColumns()
-	if q.Columns, err = choose(all, in.Columns); err != nil {
-		return q, false, err
+	r = storage.Wanted{Snapshot: snap, Where: in.Where, Limit: in.Limit}
+	if r.Columns, err = choose(all, in.Columns); err != nil {
+		return r, err
 	}
 	if in.Commit != nil && !*in.Commit && len(in.Columns) == 0 {
-		q.Columns = slices.DeleteFunc(slices.Clone(all), func(c schema.Column) bool { return c.ID == schema.CommitID })
+		r.Columns = slices.DeleteFunc(slices.Clone(all), func(c schema.Column) bool { return c.ID == schema.CommitID })
 	}
-	sorted, by, err := orderBy(all, in.OrderBy)
-	if err != nil {
-		return q, false, err
+	if r.Order, r.By, err = orderBy(all, in.OrderBy); err != nil {
+		return r, err
 	}
-	order := sorted
-	if order == "" {
-		order = in.order(snap, format)
+	if r.Order == "" {
+		r.Order = in.order(snap, format)
+	} else { // pages must not overlap where records are equal in what they are sorted by
+		r.Order += strings.Replace(snap.ByKey(), " ORDER BY ", ", ", 1)
 	}
-	sandboxed = in.Where != "" || slices.ContainsFunc(slices.Concat(q.Columns, by), schema.Column.Derived)
-	names := make([]string, len(q.Columns))
-	for i, c := range q.Columns {
-		names[i] = duck.Ident(c.Name)
+	if in.Limit != nil && *in.Limit < 0 {
+		return r, invalid("limit", "must not be negative")
 	}
-	// Without a condition or a derivation no SQL of the client's runs, so the engine reads the files itself: no sandbox
-	// to start.
-	from := "(" + snap.StoredTable() + ")"
-	if sandboxed {
-		from = "records"
-	}
-	if in.Where != "" {
-		// The newline ends a comment at the condition's end, which would hide the parenthesis.
-		from += " WHERE (" + in.Where + "\n)"
-	}
-	page, err := in.page()
-	if err != nil {
-		return q, false, err
-	}
-	if !sandboxed && isWide(snap, q.Columns) {
-		q.Slices = slicesOf(snap, q.Columns, by, sorted, page)
-		return q, false, nil
-	}
-	q.SQL = "SELECT " + strings.Join(names, ", ") + " FROM " + from + order + page
-	return q, sandboxed, nil
-}
-
-// page returns the SQL of the part of the records that the request asks for.
-func (in dataIn) page() (sql string, err error) {
-	for _, bound := range []struct {
-		name string
-		n    *int64
-	}{{"limit", in.Limit}, {"offset", in.Offset}} {
-		switch {
-		case bound.n == nil:
-		case *bound.n < 0:
-			return "", invalid(bound.name, "must not be negative")
-		default:
-			sql += " " + strings.ToUpper(bound.name) + " " + strconv.FormatInt(*bound.n, 10)
+	if in.Offset != nil {
+		if r.Offset = *in.Offset; r.Offset < 0 {
+			return r, invalid("offset", "must not be negative")
 		}
 	}
-	return sql, nil
-}
-
-// mostSliced is the most values of a state that are read in slices of the columns: they are held in memory.
-const mostSliced = 4_000_000
-
-// isWide reports whether so many columns of so few records are read that they are read in slices.
-func isWide(snap *snapshot.Snapshot, columns []schema.Column) bool {
-	return len(columns) > snapshot.SliceColumns && snap.Total()*int64(len(columns)) <= mostSliced
-}
-
-// slicesOf returns the queries that read the same records in slices of some columns, and in the same order: that which
-// was asked for, of the columns by, and then that of the key, which no two records share.
-func slicesOf(
-	snap *snapshot.Snapshot, columns, by []schema.Column, order, page string,
-) (out []output.Query) {
-	if order == "" {
-		order = snap.ByKey()
-	} else {
-		order += strings.Replace(snap.ByKey(), " ORDER BY ", ", ", 1)
-	}
-	for _, some := range snapshot.InSlices(columns) {
-		names := make([]string, len(some))
-		for i, c := range some {
-			names[i] = duck.Ident(c.Name)
-		}
-		read := slices.Clone(some)
-		for _, c := range by {
-			if !slices.ContainsFunc(read, func(o schema.Column) bool { return o.ID == c.ID }) {
-				read = append(read, c)
-			}
-		}
-		from := snap.Narrow(read).StoredTable()
-		out = append(out, output.Query{
-			SQL: "SELECT " + strings.Join(names, ", ") + " FROM (" + from + ")" + order + page, Columns: some,
-		})
-	}
-	return out
+	return r, nil
 }
 
 // order returns the order of a request that names none. Files that people keep are in the order of the key, so that two
@@ -298,38 +207,54 @@ func choose(all []schema.Column, names []string) ([]schema.Column, error) {
 	if len(names) == 0 {
 		return all, nil
 	}
-	out := make([]schema.Column, len(names))
+	out, chosen := make([]schema.Column, len(names)), make(map[int]bool, len(names))
+	named := byName(all)
 	for i, name := range names {
-		c, err := column(all, name, "columns")
+		c, err := named.column(name, "columns")
 		if err != nil {
 			return nil, err
 		}
-		if slices.ContainsFunc(out[:i], func(o schema.Column) bool { return o.ID == c.ID }) {
+		if chosen[c.ID] {
 			return nil, invalid("columns", fmt.Sprintf("column %q is named twice", c.Name))
 		}
-		out[i] = c
+		out[i], chosen[c.ID] = c, true
 	}
 	return out, nil
 }
 
-// column finds a column by name. field is the parameter that named it, for the error.
-func column(all []schema.Column, name, field string) (schema.Column, error) {
-	i := slices.IndexFunc(all, func(c schema.Column) bool { return schema.SameName(c.Name, name) })
-	if i < 0 {
-		have := make([]string, len(all))
-		for k, c := range all {
+// columnNames are columns and where each is, by folded name.
+type columnNames struct {
+	all []schema.Column
+	at  map[string]int
+}
+
+func byName(all []schema.Column) columnNames {
+	at := make(map[string]int, len(all))
+	for i, c := range slices.Backward(all) {
+		at[schema.Fold(c.Name)] = i
+	}
+	return columnNames{all, at}
+}
+
+// column finds a column. field is the parameter that named it, for the error.
+func (n columnNames) column(name, field string) (schema.Column, error) {
+	i, ok := n.at[schema.Fold(name)]
+	if !ok {
+		have := make([]string, len(n.all))
+		for k, c := range n.all {
 			have[k] = c.Name
 		}
 		return schema.Column{}, invalid(field,
 			fmt.Sprintf("there is no column %q; there are %s", name, strings.Join(have, ", ")))
 	}
-	return all[i], nil
+	return n.all[i], nil
 }
 
 // orderBy returns the SQL of an order, and its columns. An element is a name, which may be quoted, with asc, desc or a
 // leading minus; the column must exist, so nothing of the text gets into the SQL.
 func orderBy(all []schema.Column, text string) (sql string, by []schema.Column, err error) {
 	var terms []string
+	named := byName(all)
 	for _, part := range list(text) {
 		direction := " ASC"
 		if rest, ok := strings.CutPrefix(part, "-"); ok {
@@ -340,7 +265,7 @@ func orderBy(all []schema.Column, text string) (sql string, by []schema.Column, 
 				part, direction = strings.TrimSpace(part[:len(part)-len(word)]), strings.ToUpper(word)
 			}
 		}
-		c, err := column(all, unquoted(part), "order_by")
+		c, err := named.column(unquoted(part), "order_by")
 		if err != nil {
 			return "", nil, err
 		}

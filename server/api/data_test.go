@@ -209,6 +209,61 @@ func TestADifferenceIsReadInPagesAndByColumn(t *testing.T) {
 	}
 }
 
+// Records of more columns than one statement reads are selected, sorted and paged as others are, and so are their
+// differences.
+func TestWideRecordsAreReadAsAsked(t *testing.T) {
+	must(t, 201, "POST", datasets, `{"name":"wide","key":["id"]}`)
+	record := func(id, shift int) string {
+		out := fmt.Sprintf(`{"id":%d,"tie":%d`, id, id%2)
+		for i := range 1000 {
+			out += fmt.Sprintf(`,"c%d":%d`, i, i+id+shift)
+		}
+		return out + "}"
+	}
+	first := must(t, 201, "POST", datasets+"/wide/commits?mode=append",
+		"["+record(1, 0)+","+record(2, 0)+","+record(3, 0)+","+record(4, 0)+"]")
+	must(t, 201, "POST", datasets+"/wide/commits?mode=upsert", "["+record(2, 5)+","+record(5, 0)+"]")
+	ids := func(text string) (ids []string) {
+		for line := range strings.Lines(text) {
+			if !strings.HasSuffix(line, "\n") || strings.Count(line, ":") < 1000 {
+				t.Errorf("not a whole record: %.100s", line)
+			}
+			id, _, _ := strings.Cut(line[strings.Index(line, `"id":`)+len(`"id":`):], ",")
+			ids = append(ids, id)
+		}
+		return ids
+	}
+	for query, want := range map[string]string{
+		"order_by=-tie&limit=3":                     "[1 3 5]",
+		"order_by=-tie&limit=3&offset=2":            "[5 2 4]",
+		"where=c999+%3E+1001+--+large":              "[2 3 4 5]",
+		"where=c3%3D10&order_by=-c7":                "[2]",
+		"where=COLUMNS(*)+IS+NOT+NULL&order_by=-id": "[5 4 3 2 1]",
+		"where=false":                               "[]",
+		"key=3":                                     "[3]",
+		"limit=2&offset=4":                          "[5]",
+	} {
+		got := must(t, 200, "GET", datasets+"/wide/data?format=ndjson&"+query, "").text
+		if fmt.Sprint(ids(got)) != want {
+			t.Errorf("%s: %v, not %s", query, ids(got), want)
+		}
+	}
+	for query, code := range map[string]string{"where=nothing+%3D+1": "invalid_sql", "where=_pos%3D1": "invalid_sql",
+		"order_by=nothing": "invalid_field", "limit=-1": "invalid_field"} {
+		if got := ask(t, "GET", datasets+"/wide/data?"+query, ""); got.status != 422 || got.code() != code {
+			t.Errorf("%s: %d %s", query, got.status, got.text)
+		}
+	}
+	diff := fmt.Sprintf("%s/wide/diff?format=ndjson&from=%v", datasets, first.body["id"])
+	all := strings.SplitAfter(must(t, 200, "GET", diff, "").text, "\n")
+	for query, want := range map[string]string{"": all[0], "&change=added": all[1], "&offset=1": all[1],
+		"&column=c1": all[0]} {
+		if got := must(t, 200, "GET", diff+"&limit=1"+query, "").text; got != want {
+			t.Errorf("%s: %.100s, not %.100s", query, got, want)
+		}
+	}
+}
+
 func TestDatasetsWithoutACommonHistoryAreNotCompared(t *testing.T) {
 	dataset(t, "strangers")
 	got := ask(t, "GET", employees+"/compare?from=1&to_dataset=strangers", "")

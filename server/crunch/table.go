@@ -10,6 +10,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/duck"
 	"github.com/rowback/rowback/storage/intake"
 	"github.com/rowback/rowback/storage/output"
@@ -78,32 +79,36 @@ func (f *Face) columns(
 func (f *Face) records(
 	ctx context.Context, snap *snapshot.Snapshot, columns []schema.Column, p page,
 ) (*bytes.Buffer, error) {
-	conn, from, err := f.openSeen(ctx, snap, columns)
+	seen, err := selectSeen(snap.State, nil)
+	if err != nil {
+		return nil, err
+	}
+	conn, q, err := f.store.OpenRecords(ctx, storage.Wanted{
+		Snapshot: snap, Columns: columns, Only: seen.where, By: seen.reads, Order: snap.ByKey(), Limit: &p.limit,
+		Offset: p.offset,
+	}, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
 	var text bytes.Buffer
-	_, err = output.Write(ctx, conn, query(from, snap.Schema.KeyColumns(), columns, p), intake.NDJSON, &text, "")
+	_, err = output.Write(ctx, conn, onWire(q), intake.NDJSON, &text, "")
 	return &text, err
 }
 
-// query returns the SQL of a page of records in key order, with columns named after the variables' ids.
-func query(from string, key, columns []schema.Column, p page) output.Query {
-	var q output.Query
-	list := make([]string, len(columns))
-	for i, c := range columns {
+// onWire returns a query of the same records, with columns named after the variables' ids.
+func onWire(q output.Query) (out output.Query) {
+	for _, s := range q.Slices {
+		out.Slices = append(out.Slices, onWire(s))
+	}
+	list := make([]string, len(q.Columns))
+	for i, c := range q.Columns {
 		value, typ := wireValue(c)
 		list[i] = value + " AS " + duck.Ident(variableID(c))
-		q.Columns = append(q.Columns, schema.Column{Name: variableID(c), Type: typ})
+		out.Columns = append(out.Columns, schema.Column{Name: variableID(c), Type: typ})
 	}
-	var order []string
-	for _, c := range key {
-		order = append(order, "r."+duck.Ident(c.Name))
-	}
-	q.SQL = "SELECT " + strings.Join(list, ", ") + " FROM " + from + " r ORDER BY " + strings.Join(order, ", ") +
-		" LIMIT " + strconv.FormatInt(p.limit, 10) + " OFFSET " + strconv.FormatInt(p.offset, 10)
-	return q
+	out.SQL = "SELECT " + strings.Join(list, ", ") + " FROM (" + q.SQL + ") r"
+	return out
 }
 
 // wireValue returns the SQL of a value, and its type: what is neither a number nor a time is text. Nested values are

@@ -96,7 +96,7 @@ func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w *bound, scrat
 			os.Remove(path)
 		}
 	}()
-	rows, err := q.copyTo(ctx, conn, scratch)
+	rows, err := q.CopyTo(ctx, conn, scratch)
 	if err != nil {
 		return err
 	}
@@ -121,8 +121,8 @@ func writeParquet(ctx context.Context, conn *duck.Conn, q Query, w *bound, scrat
 	return err
 }
 
-// copyTo makes DuckDB write a file.
-func (q Query) copyTo(ctx context.Context, conn *duck.Conn, path string) (rows int64, err error) {
+// CopyTo makes DuckDB write the result to a Parquet file, and returns the number of its rows.
+func (q Query) CopyTo(ctx context.Context, conn *duck.Conn, path string) (rows int64, err error) {
 	if len(q.Slices) > 0 {
 		return q.copySlices(ctx, conn, path)
 	}

@@ -54,19 +54,59 @@ func (d *Difference) isCalled(c schema.Column, name string) bool {
 	})
 }
 
-// page returns the statement of one page of a listing.
+// page returns the statement of one page of a listing. Tables have their records in the order of the key already:
+// sorting these would carry all columns.
 func (d *Difference) page(l Listing, s Selection) string {
 	limit := int64(math.MaxInt64)
 	if s.Limit != nil {
 		limit = *s.Limit
 	}
-	var key []string
-	for i := range d.Schema.KeyColumns() {
-		key = append(key, duck.Ident(l.Columns[1+i].Name))
+	order := ""
+	if len(l.tables) == 0 {
+		var key []string
+		for i := range d.Schema.KeyColumns() {
+			key = append(key, duck.Ident(l.Columns[1+i].Name))
+		}
+		order = "ORDER BY " + strings.Join(key, ", ")
 	}
 	return duck.Fill(onePage, duck.Parts{
-		"records": l.SQL, "key": strings.Join(key, ", "), "limit": fmt.Sprint(limit), "offset": fmt.Sprint(s.Offset),
+		"records": l.SQL, "order": order, "limit": fmt.Sprint(limit), "offset": fmt.Sprint(s.Offset),
 	})
 }
 
-const onePage = `SELECT * FROM ({records}) ORDER BY {key} LIMIT {limit} OFFSET {offset}`
+const onePage = `SELECT * FROM ({records}) {order} LIMIT {limit} OFFSET {offset}`
+
+// isPagedByKey reports whether a page is read by the keys of its records. It has few values, while the difference may
+// have very many.
+func (d *Difference) isPagedByKey(s Selection, most int) bool {
+	columns := int64(len(d.Schema.Stored()))
+	return s.Limit != nil && columns > int64(most) && *s.Limit <= slicedValues/columns
+}
+
+// pageByKey lists a page of records that have more columns than a slice. Tables of their keys say which records are on
+// it, and tables of these records alone have their values.
+func (d *Difference) pageByKey(most int, s Selection) (Listing, error) {
+	changes, err := kinds(s.Changes)
+	if err != nil {
+		return Listing{}, err
+	}
+	keys := d.keys(most, changes)
+	tables := append(keys.tables, duck.Fill(makePage, duck.Parts{"records": d.page(keys, s)}))
+	l, err := d.inSlices(most, changes, duck.Fill(onPage, duck.Parts{"same_key": d.hasKeyOf(keys)}))
+	l.tables = append(tables, l.tables...)
+	return l, err
+}
+
+const (
+	makePage = `CREATE OR REPLACE TEMP TABLE difference_page AS {records}`
+	onPage   = ` SEMI JOIN difference_page p ON {same_key}`
+)
+
+// hasKeyOf returns the SQL of the condition that a joined row has the key of one of the table difference_page.
+func (d *Difference) hasKeyOf(l Listing) string {
+	var on []string
+	for i, k := range d.Schema.KeyColumns() {
+		on = append(on, eitherSide(k)+" "+Equals(k.Type)+" p."+duck.Ident(l.Columns[1+i].Name))
+	}
+	return strings.Join(on, " AND ")
+}

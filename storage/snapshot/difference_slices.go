@@ -35,7 +35,15 @@ func (d *Difference) List(s Selection) (Listing, error) {
 	if err != nil {
 		return Listing{}, err
 	}
-	l, err := watched.list(SliceColumns, s.Changes)
+	return watched.listing(SliceColumns, s)
+}
+
+// listing is List with slices of at most a number of columns.
+func (d *Difference) listing(most int, s Selection) (Listing, error) {
+	if d.isPagedByKey(s, most) {
+		return d.pageByKey(most, s)
+	}
+	l, err := d.list(most, s.Changes)
 	if s.isPage() && err == nil {
 		l.SQL = d.page(l, s)
 	}
@@ -50,16 +58,21 @@ const slicedValues = 20_000_000
 // IsFew reports whether the difference has so few values that tables may hold its records.
 func (d *Difference) IsFew() bool { return d.Opened()*int64(len(d.Schema.Stored())) <= slicedValues }
 
-// list is List with slices of at most a number of columns.
+// list is listing for whole differences.
 func (d *Difference) list(most int, changes []string) (l Listing, err error) {
-	parts := slicesOf(d.Schema.Stored(), most)
-	if len(parts) == 1 || !d.IsFew() {
+	if len(d.Schema.Stored()) <= most || !d.IsFew() {
 		l.SQL, l.Columns, err = d.Records(changes...)
 		return l, err
 	}
+	return d.inSlices(most, changes, "")
+}
+
+// inSlices lists the records in slices. only is SQL after the joined rows, which selects some of them.
+func (d *Difference) inSlices(most int, changes []string, only string) (l Listing, err error) {
 	if changes, err = kinds(changes); err != nil {
 		return l, err
 	}
+	parts := SlicesOf(d.Schema.Stored(), most)
 	var before, after []string
 	for i, columns := range parts {
 		values := d.keyValues(i)
@@ -69,7 +82,7 @@ func (d *Difference) list(most int, changes []string) (l Listing, err error) {
 		if packed := packed("b", columns, d.B.Schema); packed != "" {
 			values, after = append(values, packed+" AS after"), append(after, tableOf(i)+".after")
 		}
-		l.tables = append(l.tables, d.Narrow(columns).table(i, values))
+		l.tables = append(l.tables, d.Narrow(columns).table(i, values, only))
 	}
 	l.Columns = d.recordColumns()
 	l.SQL = d.fromTables(len(parts), changes,
@@ -78,16 +91,16 @@ func (d *Difference) list(most int, changes []string) (l Listing, err error) {
 }
 
 // Keys returns the kinds of changes and the keys of the difference, the first of List's columns.
-func (d *Difference) Keys() Listing { return d.keys(SliceColumns) }
+func (d *Difference) Keys() Listing { return d.keys(SliceColumns, []string{Added, Removed, Modified}) }
 
-// keys is Keys with slices of at most a number of columns.
-func (d *Difference) keys(most int) Listing {
-	columns, parts := d.recordColumns(), slicesOf(d.Schema.Stored(), most)
+// keys is Keys for some kinds of changes, with slices of at most a number of columns.
+func (d *Difference) keys(most int, changes []string) Listing {
+	columns, parts := d.recordColumns(), SlicesOf(d.Schema.Stored(), most)
 	l := Listing{Columns: columns[:len(columns)-2]}
 	for i, columns := range parts {
-		l.tables = append(l.tables, d.Narrow(columns).table(i, d.keyValues(i)))
+		l.tables = append(l.tables, d.Narrow(columns).table(i, d.keyValues(i), ""))
 	}
-	l.SQL = d.fromTables(len(parts), []string{Added, Removed, Modified})
+	l.SQL = d.fromTables(len(parts), changes)
 	return l
 }
 
@@ -105,11 +118,11 @@ func (d *Difference) keyValues(slice int) []string {
 }
 
 // table returns the statement that makes the table of a slice, to which d is narrowed. Keys are unique, so that the
-// order is the same in all tables.
-func (d *Difference) table(slice int, values []string) string {
+// order is the same in all tables. only is SQL that selects some of the joined rows.
+func (d *Difference) table(slice int, values []string, only string) string {
 	return duck.Fill(makeSlice, duck.Parts{
 		"table": tableOf(slice), "values": strings.Join(append(values, d.Differs()+" AS differs"), ", "),
-		"joined": d.Joined(), "key": d.joinedKey(),
+		"joined": d.Joined(), "only": only, "key": d.joinedKey(),
 	})
 }
 
@@ -130,7 +143,7 @@ func (d *Difference) fromTables(n int, changes []string, records ...string) stri
 	})
 }
 
-const makeSlice = `CREATE OR REPLACE TEMP TABLE {table} AS SELECT {values} FROM ({joined}) ORDER BY {key}`
+const makeSlice = `CREATE OR REPLACE TEMP TABLE {table} AS SELECT {values} FROM ({joined}){only} ORDER BY {key}`
 
 func tableOf(slice int) string { return fmt.Sprintf("difference_%d", slice) }
 

@@ -12,7 +12,18 @@ func (d *Difference) ListIn(most int, changes ...string) (Listing, error) {
 }
 
 // KeysIn is Keys with slices of at most a number of columns.
-func (d *Difference) KeysIn(most int) Listing { return d.keys(most) }
+func (d *Difference) KeysIn(most int) Listing {
+	return d.keys(most, []string{Added, Removed, Modified})
+}
+
+// ListingIn is a selection of List, with slices of at most a number of columns.
+func (d *Difference) ListingIn(most int, s Selection) (Listing, error) {
+	watched, err := d.watching(s.Columns)
+	if err != nil {
+		return Listing{}, err
+	}
+	return watched.listing(most, s)
+}
 
 // CountAligned counts what differs without a join; ok is false if the keys of both sides are not the same in the same
 // order.

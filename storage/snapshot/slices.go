@@ -12,10 +12,10 @@ import (
 const SliceColumns = 800
 
 // InSlices divides columns into slices of about the same size, each for one statement.
-func InSlices(columns []schema.Column) [][]schema.Column { return slicesOf(columns, SliceColumns) }
+func InSlices(columns []schema.Column) [][]schema.Column { return SlicesOf(columns, SliceColumns) }
 
-// slicesOf is InSlices with slices of at most a number of columns.
-func slicesOf(columns []schema.Column, most int) [][]schema.Column {
+// SlicesOf is InSlices with slices of at most a number of columns.
+func SlicesOf(columns []schema.Column, most int) [][]schema.Column {
 	n := (len(columns) + most - 1) / most
 	if n <= 1 {
 		return [][]schema.Column{columns}

@@ -238,7 +238,7 @@ func TestSlices(t *testing.T) {
 		}
 		var sizes []int
 		var all []schema.Column
-		for _, slice := range slicesOf(columns, c.most) {
+		for _, slice := range SlicesOf(columns, c.most) {
 			sizes, all = append(sizes, len(slice)), append(all, slice...)
 		}
 		if fmt.Sprint(sizes) != c.want || c.n > 0 && !reflect.DeepEqual(all, columns) {
