@@ -11,7 +11,8 @@ type Caller struct {
 	Roles   Roles
 	Refused *RefusedError // why the credential was refused; nil if there is nothing more to say
 
-	again func() Caller // who that is, and what they may do, as of now; nil: the same
+	// who that is, and what they may do, as of now, whether or not what a provider vouched with has ended; nil: the same
+	again func(mayHaveEnded bool) Caller
 }
 
 // Again returns the caller as of now. Someone whose token was revoked, or who was removed or disabled, is not known any
@@ -20,7 +21,16 @@ func (c Caller) Again() Caller {
 	if c.again == nil {
 		return c
 	}
-	return c.again()
+	return c.again(false)
+}
+
+// Begun is Again for what was begun with a valid credential and still goes on. An identity provider's token lasts
+// minutes, and may have ended since: its user counts.
+func (c Caller) Begun() Caller {
+	if c.again == nil {
+		return c
+	}
+	return c.again(true)
 }
 
 // isUncertain reports whether it can't be found out at the moment who the caller is.

@@ -83,7 +83,13 @@ func (g *Gate) caller(shown credential, from netip.Addr) Caller {
 // complete completes a caller with where the request comes from, and how to find the caller again.
 func (g *Gate) complete(c Caller, shown credential, from netip.Addr) Caller {
 	c.Address, c.Session = from, shown.sessionID
-	c.again = func() Caller { return g.caller(shown, from) }
+	c.again = func(mayHaveEnded bool) Caller {
+		of := shown
+		if mayHaveEnded {
+			of.until = time.Time{}
+		}
+		return g.caller(of, from)
+	}
 	return c
 }
 

@@ -71,3 +71,43 @@ func TestWorkEndsWithItsCaller(t *testing.T) {
 	defer end()
 	permit.While(over, caller, func(cause error) { t.Error("it was ended after its end:", cause) })
 }
+
+// provider vouches for ada for a minute.
+type provider struct{ until time.Time }
+
+func (p provider) Verify(context.Context, string) (access.Identity, error) {
+	return access.Identity{Subject: "1", User: "ada", ExpiresAt: p.until}, nil
+}
+func (provider) Roles(context.Context, access.Identity) (access.Roles, error) {
+	return access.Everywhere(access.Reader), nil
+}
+
+// members have ada, unless she was disabled.
+type members struct{ isDisabled bool }
+
+func (m *members) Admit(access.Identity) (access.Roles, error) {
+	if m.isDisabled {
+		return nil, &access.RefusedError{Why: "The user is disabled."}
+	}
+	return nil, nil
+}
+
+// What was begun with an identity provider's token goes on when that ends, which is soon, and ends with its user.
+func TestATokenOfAProviderMayEnd(t *testing.T) {
+	now, here := time.Now(), &members{}
+	gate := access.New(access.Options{
+		Provider: provider{now.Add(time.Minute)}, Members: here, Now: func() time.Time { return now },
+	})
+	caller, known := gate.Identify(netip.Addr{}, "Bearer eyJ.a.b", "")
+	if !known {
+		t.Fatal(caller)
+	}
+	now = now.Add(time.Hour)
+	if err := permit.Still(caller); err != nil || caller.Again().IsKnown() {
+		t.Errorf("%v; known to a new change: %v", err, caller.Again().IsKnown())
+	}
+	here.isDisabled = true
+	if err := permit.Still(caller); fault.KindOf(err) != fault.Forbidden {
+		t.Errorf("her user is disabled: %v", err)
+	}
+}
