@@ -30,7 +30,7 @@ func through(transport http.RoundTripper) storage.Options {
 	return storage.Options{
 		BackupLease: 300 * time.Millisecond,
 		BackupBucket: &storage.ObjectStore{
-			Client: func(o *bucket.Options) { o.Transport, o.Timeout = transport, 2*time.Second },
+			Client: func(o *bucket.Options) { o.Transport = transport },
 		},
 	}
 }
@@ -171,6 +171,15 @@ func (s *stopping) starts() {
 	s.stopped.Store(false)
 }
 
+// wholeBucket starts a server, and opens its bucket, which may take its time.
+func wholeBucket(t *testing.T) *bucket.Bucket {
+	t.Helper()
+	buckettest.Start(t)
+	b, err := bucket.Open(bucket.Options{URL: "s3://store", Timeout: time.Minute})
+	storagetest.Must(t, err)
+	return b
+}
+
 // prefixCopied copies the objects below a prefix of a bucket.
 func prefixCopied(t *testing.T, b *bucket.Bucket, from, to string) {
 	t.Helper()
@@ -186,7 +195,7 @@ func prefixCopied(t *testing.T, b *bucket.Bucket, from, to string) {
 // The machine stops at steps of a backup to a bucket, before or after the request got there, or the bucket is full. The
 // backups before it are whole, and the next one is made without help.
 func TestABackupToABucketStopsAtAnyStep(t *testing.T) {
-	all, _ := buckettest.Start(t).Open(t, "")
+	all := wholeBucket(t)
 	w := newWorld(t)
 	b := reopen(t, w.dir, storage.Options{})
 	first := b.backUp("s3://store/start")
@@ -238,7 +247,7 @@ func TestABackupToABucketStopsAtAnyStep(t *testing.T) {
 
 // A pruning stops at steps: what is there is whole, and the next pruning removes what was left.
 func TestPruningABucketStopsAtAnyStep(t *testing.T) {
-	all, _ := buckettest.Start(t).Open(t, "")
+	all := wholeBucket(t)
 	_, target, told, made := threeBackups(t)
 	copyUp(t, all, target, "start")
 	crashesEvery(t, 4, false, func(step int, s *storagetest.Stops) bool {
