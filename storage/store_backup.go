@@ -254,9 +254,6 @@ func pruneBackups(
 		return out, err
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
-	if err := t.Lock(ctx); err != nil {
-		return out, err
-	}
 	return t.Prune(ctx, keep, dry)
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/rowback/rowback/storage/bucket"
 )
 
 // Pruned is what a pruning removed.
@@ -17,31 +19,25 @@ type Pruned struct {
 
 // Prune removes all backups but the newest, of each scope, of which keep are complete, and then the objects that no
 // backup names. A crash leaves backups that are whole, and objects that the next pruning removes. If a manifest can't
-// be read, nothing is removed: what it names is not known.
+// be read, nothing is removed: what it names is not known. The target is locked meanwhile.
 func (t *Target) Prune(ctx context.Context, keep int, dry bool) (out Pruned, err error) {
 	if keep < 1 {
 		return out, fmt.Errorf("at least one backup must be kept, and not %d", keep)
 	}
-	all, unreadable, err := t.List(ctx)
+	err = t.Lock(ctx)
+	if errors.Is(err, bucket.ErrFull) {
+		out.Backups, err = t.lockFull(ctx, keep, dry)
+	}
 	if err != nil {
 		return out, err
 	}
-	if len(unreadable) > 0 {
-		return out, fmt.Errorf("%w: %s. Nothing was removed. Put a copy of the manifest back, or remove it",
-			ErrDamaged, strings.Join(unreadable, ", "))
+	named, gone, err := t.planPruning(ctx, keep)
+	if err != nil {
+		return out, err
 	}
-	kept, gone := split(all, keep)
-	named := map[string]bool{}
-	for _, m := range kept {
-		if err := t.name(ctx, m, named); err != nil {
-			return out, fmt.Errorf("%w. Nothing was removed", err)
-		}
-	}
-	for _, m := range gone {
-		out.Backups = append(out.Backups, m.ID)
-	}
+	out.Backups = append(out.Backups, gone...)
 	if !dry {
-		if err := t.removeManifests(ctx, out.Backups); err != nil {
+		if err := t.removeManifests(ctx, gone); err != nil {
 			return out, err
 		}
 	}
@@ -49,17 +45,61 @@ func (t *Target) Prune(ctx context.Context, keep int, dry bool) (out Pruned, err
 	return out, err
 }
 
+// lockFull locks a bucket that is full, in which the lock needs room too: that of the manifests that go anyway, which no
+// other backup needs.
+func (t *Target) lockFull(ctx context.Context, keep int, dry bool) (gone []string, err error) {
+	if dry {
+		return nil, nil // nothing is removed
+	}
+	if _, gone, err = t.planPruning(ctx, keep); err != nil {
+		return nil, err
+	}
+	if err := t.removeManifests(ctx, gone); err != nil {
+		return gone, err
+	}
+	return gone, t.Lock(ctx)
+}
+
+// planPruning returns what the backups name that stay, and the ids of those that go.
+func (t *Target) planPruning(ctx context.Context, keep int) (named map[string]bool, gone []string, err error) {
+	all, unreadable, err := t.List(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(unreadable) > 0 {
+		return nil, nil, fmt.Errorf("%w: %s. Nothing was removed. Put a copy of the manifest back, or remove it",
+			ErrDamaged, strings.Join(unreadable, ", "))
+	}
+	kept, old := split(all, keep)
+	named = map[string]bool{}
+	for _, m := range kept {
+		if err := t.name(ctx, m, named); err != nil {
+			return nil, nil, fmt.Errorf("%w. Nothing was removed", err)
+		}
+	}
+	for _, m := range old {
+		gone = append(gone, m.ID)
+	}
+	return named, gone, nil
+}
+
 // removeManifests removes backups, durably: only then may anything go that they name.
 func (t *Target) removeManifests(ctx context.Context, ids []string) error {
-	if err := t.held.check(ctx); err != nil {
-		return err
+	if t.held != nil {
+		if err := t.held.check(ctx); err != nil {
+			return err
+		}
 	}
 	for _, id := range ids {
 		if err := t.place.remove(ctx, manifestPlace(id)); err != nil {
 			return err
 		}
 	}
-	return errors.Join(t.place.settle(), t.place.clear(ctx))
+	err := t.place.settle()
+	if err == nil && t.held != nil {
+		err = t.place.clear(ctx)
+	}
+	return err
 }
 
 // removeAtOnce is how many objects are removed between two looks at the lock.

@@ -38,12 +38,20 @@ var (
 	// was done.
 	ErrAway = errors.New("the object store does not answer")
 	// ErrFull is an ErrAway of a store that takes no more: its disk or the bucket's quota is used up.
-	ErrFull = fmt.Errorf("%w: it is full", ErrAway)
+	ErrFull = error(full{})
 	// ErrExists is returned by PutNew where another object has the key.
 	ErrExists = errors.New("the object exists")
 	// ErrURL is returned for an address that is not one of a bucket.
 	ErrURL = errors.New("not the address of a bucket; write it as s3://bucket/prefix")
 )
+
+// full is ErrFull.
+type full struct{}
+
+func (full) Error() string { return "the object store is full" }
+
+// Unwrap returns ErrAway.
+func (full) Unwrap() error { return ErrAway }
 
 // Bucket is a prefix of a bucket. Its methods may be called from many goroutines.
 type Bucket struct {

@@ -122,7 +122,7 @@ type stopping struct {
 	*storagetest.Stops
 	stop   func()
 	late   bool // the request is done that the machine does not hear of
-	status int  // of the answer; 0: there is none
+	isFull bool // it is answered that the bucket is full
 
 	stopped atomic.Bool
 	first   sync.Once
@@ -136,14 +136,14 @@ func (s *stopping) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch {
 	case s.stopped.Load():
 		err = storagetest.ErrCrash
-	case !isRead && (s.status == 0 || !isLock): // a lock that could not be written is written again
+	case !isRead && (!s.isFull || !isLock): // a lock that could not be written is written again
 		err = s.Hook(r.Method, r.URL.Path)
 	}
 	if err == nil {
 		return http.DefaultTransport.RoundTrip(r)
 	}
 	isLate := false
-	if s.status == 0 && s.late && !isRead {
+	if !s.isFull && s.late && !isRead {
 		s.first.Do(func() { isLate = true })
 	}
 	if isLate {
@@ -153,16 +153,21 @@ func (s *stopping) RoundTrip(r *http.Request) (*http.Response, error) {
 	} else if r.Body != nil {
 		r.Body.Close()
 	}
-	if s.status != 0 {
-		const body = "<Error><Code>XMinioStorageFull</Code></Error>"
-		return &http.Response{
-			StatusCode: s.status, Header: http.Header{"Content-Type": {"application/xml"}}, Request: r,
-			Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
-		}, nil
+	if s.isFull {
+		return full(r), nil
 	}
 	s.stopped.Store(true)
 	s.stop()
 	return nil, fmt.Errorf("%w: %w", context.Canceled, err) // which is not tried again
+}
+
+// full is the answer of a bucket that takes no more.
+func full(r *http.Request) *http.Response {
+	const body = "<Error><Code>XMinioStorageFull</Code></Error>"
+	return &http.Response{
+		StatusCode: http.StatusInsufficientStorage, Header: http.Header{"Content-Type": {"application/xml"}}, Request: r,
+		Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
+	}
 }
 
 // starts has the machine start again, which does not stop any more.
@@ -217,10 +222,7 @@ func TestABackupToABucketStopsAtAnyStep(t *testing.T) {
 				target = "s3://store/" + target
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				wire := &stopping{Stops: s, stop: cancel, late: step%2 == 1}
-				if isFull {
-					wire.status = http.StatusInsufficientStorage
-				}
+				wire := &stopping{Stops: s, stop: cancel, late: step%2 == 1, isFull: isFull}
 				b := reopen(t, storagetest.Copied(t, w.dir), through(wire))
 				s.Armed = true
 				_, err := b.Copies.MakeIn(ctx, target, storage.NewStoreBackup{}, storage.Request{})
@@ -279,6 +281,46 @@ func TestPruningABucketStopsAtAnyStep(t *testing.T) {
 		}
 		return s.Crashed
 	})
+}
+
+// filled passes requests on to a bucket that takes no more until something was removed from it.
+type filled struct{ hasRoom atomic.Bool }
+
+// RoundTrip implements http.RoundTripper.
+func (f *filled) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodDelete {
+		f.hasRoom.Store(true)
+	}
+	if r.Method != http.MethodPut || f.hasRoom.Load() {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	r.Body.Close()
+	return full(r), nil
+}
+
+// A bucket that is so full that it has no room for a lock is pruned even so, unless nothing in it may go.
+func TestPruningAFullBucket(t *testing.T) {
+	all := wholeBucket(t)
+	_, dir, told, _ := threeBackups(t)
+	copyUp(t, all, dir, "full")
+	const target = "s3://store/full"
+	for _, c := range []struct {
+		keep, gone int
+		dry, fails bool
+	}{{keep: 3, fails: true}, {keep: 1, gone: 2, dry: true}, {keep: 1, gone: 2}} {
+		out, err := storage.PruneBackups(t.Context(), target, c.keep, c.dry, through(&filled{}))
+		if (err != nil) != c.fails || len(out.Backups) != c.gone || !c.fails && out.Objects == 0 {
+			t.Errorf("%+v: %+v, %v", c, out, err)
+		}
+		wholeTarget(t, target)
+	}
+	list, _, err := storage.ListBackups(t.Context(), target, storage.Options{})
+	if err != nil || len(list) != 1 {
+		t.Errorf("%d are left, %v", len(list), err)
+	}
+	if got := storagetest.Shows(t, restoredDir(t, target), false); got != told[2] {
+		t.Errorf("the newest has\n%s\nwant\n%s", got, told[2])
+	}
 }
 
 // copyUp copies a directory of backups to a bucket: it is a target there too.
