@@ -208,6 +208,7 @@ func TestABackupToABucketStopsAtAnyStep(t *testing.T) {
 	b.JSON(w.d, catalog.Append, `[{"id":200,"x":"new"}]`)
 	after := b.Told()
 	b.ClosedDir()
+	tries := 0
 	for _, isFull := range []bool{false, true} {
 		for _, start := range []string{"start", ""} {
 			every := 3
@@ -215,7 +216,8 @@ func TestABackupToABucketStopsAtAnyStep(t *testing.T) {
 				every = 30
 			}
 			crashesEvery(t, every, isFull, func(step int, s *storagetest.Stops) bool {
-				target := fmt.Sprintf("at-%v-%s-%d", isFull, start, step)
+				tries++
+				target := fmt.Sprint("try-", tries)
 				if start != "" {
 					prefixCopied(t, all, start, target)
 				}
@@ -227,6 +229,9 @@ func TestABackupToABucketStopsAtAnyStep(t *testing.T) {
 				s.Armed = true
 				_, err := b.Copies.MakeIn(ctx, target, storage.NewStoreBackup{}, storage.Request{})
 				wire.starts()
+				if err != nil && !s.Crashed {
+					t.Errorf("step %d: nothing was stopped: %v", step, err)
+				}
 				if code := storage.Explain(err).Code; isFull && s.Crashed && code != "backup_disk_full" {
 					t.Errorf("step %d: a bucket that is full is told as %s: %v", step, code, err)
 				}
