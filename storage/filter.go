@@ -22,15 +22,20 @@ type Tables struct {
 // place, the view also has _file and _pos. files are more files that our own statements on it may touch. The caller
 // closes it. It is locked: it can read the snapshot's files and these, and nothing else.
 func (t *Tables) Filter(ctx context.Context, snap *snapshot.Snapshot, place bool, files []string) (*duck.Conn, error) {
+	return t.Sandboxes.OpenScope(ctx, place, t.scopeOf(snap, place, files))
+}
+
+// scopeOf is what such a sandbox is confined to.
+func (t *Tables) scopeOf(snap *snapshot.Snapshot, place bool, files []string) duck.Scope {
 	table := snap.Table()
 	if place {
 		table = snap.PlacedTable()
 	}
-	return t.Sandboxes.OpenScope(ctx, place, duck.Scope{
+	return duck.Scope{
 		Files: append(snap.Paths(), files...),
 		Setup: []string{t.Sandboxes.Threads(len(snap.Schema.Columns)), "CREATE VIEW records AS " + table},
 		Keep:  !place && len(files) == 0,
-	})
+	}
 }
 
 // OpenTable opens a connection on which some columns of a snapshot can be read from from, by name. Where one of them is

@@ -110,6 +110,51 @@ func (t *Tables) openWanted(ctx context.Context, r Wanted, files []string) (*duc
 	return box, "records", nil
 }
 
+// openNamed is openWanted for a view of those columns only that find the records. A view of thousands of columns takes
+// longer than all the rest.
+func (t *Tables) openNamed(ctx context.Context, r Wanted) (*duck.Conn, string, error) {
+	if r.Where == "" {
+		r.Snapshot = r.Snapshot.Narrow(r.Snapshot.Schema.WithInputs(slices.Concat(r.By, r.derived())))
+		return t.openWanted(ctx, r, nil)
+	}
+	box, err := t.Sandboxes.Open(ctx, false)
+	if err != nil {
+		return nil, "", err
+	}
+	condition, err := clientsql.ReadCondition(ctx, box, r.Where)
+	if err == nil {
+		err = box.Lock(ctx, t.scopeOf(r.narrowed(condition), false, nil))
+	}
+	if err != nil {
+		box.Close()
+		return nil, "", err
+	}
+	return box, "records", nil
+}
+
+// narrowed returns the snapshot with the columns that find the records. It has all where the condition may mean any
+// column, and where it has a name that is none: which columns there are is part of the error.
+func (r Wanted) narrowed(condition clientsql.Condition) *snapshot.Snapshot {
+	columns := make(map[string]schema.Column)
+	for _, c := range r.Snapshot.TableColumns() {
+		columns[schema.Fold(c.Name)] = c
+	}
+	named := slices.Concat(r.By, r.derived())
+	for _, name := range condition.Names {
+		found := false
+		for _, part := range name[:min(len(name), 2)] { // of the view and the column, or of the column and a field
+			if c, ok := columns[schema.Fold(part)]; ok {
+				named, found = append(named, c), true
+			}
+		}
+		condition.All = condition.All || !found
+	}
+	if condition.All {
+		return r.Snapshot
+	}
+	return r.Snapshot.Narrow(r.Snapshot.Schema.WithInputs(named))
+}
+
 // selecting returns the statement that reads some columns of the records from a relation that has them by name.
 func (r Wanted) selecting(columns []schema.Column, from string) string {
 	names := make([]string, len(columns))
@@ -141,17 +186,13 @@ func (r Wanted) foundColumns() []schema.Column {
 // findRecords returns the keys of the records and their derived columns, in the order of the records; nil if there are
 // more than are read in slices.
 func (t *Tables) findRecords(ctx context.Context, r Wanted) (arrow.RecordBatch, error) {
-	near := r
-	if !r.IsSandboxed() { // else the view has what the client's SQL may name
-		near.Snapshot = r.Snapshot.Narrow(r.By)
-	}
-	conn, from, err := t.openWanted(ctx, near, nil)
+	conn, from, err := t.openNamed(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
 	// Without other names: the order and the condition would mean these, not the columns of the records.
-	sql := fmt.Sprintf("SELECT * FROM (%s) LIMIT %d", near.selecting(r.foundColumns(), from), r.most()+1)
+	sql := fmt.Sprintf("SELECT * FROM (%s) LIMIT %d", r.selecting(r.foundColumns(), from), r.most()+1)
 	found, err := conn.Batch(ctx, sql)
 	if err == nil && found.NumRows() > r.most() {
 		found.Release()

@@ -91,6 +91,10 @@ func TestWideRecordsAreWantedAsByOneStatement(t *testing.T) {
 			{Where: "id % 2 = 1 -- odd", Order: " ORDER BY " + key},
 			{Where: `sum > 4 AND "c1" < 48`, Order: ` ORDER BY "tie" ASC, "c1" DESC, ` + key, By: named("tie", "c1"), Limit: &ten},
 			{Where: "COLUMNS(* EXCLUDE (tie, text, list, s, new)) IS NOT NULL", Order: " ORDER BY " + key},
+			{Where: "records.score > 3 AND s.a IS NOT NULL AND (s).b[1] = 'x'", Order: ` ORDER BY "yes", ` + key, By: named("yes")},
+			{Where: "list_count(list_filter(list, lambda x: x > 5)) > 0 AND \"is\" > 1", Order: " ORDER BY " + key},
+			{Where: "score > (SELECT avg(r.score) FROM records r WHERE r.yes)", Order: " ORDER BY " + key},
+			{Where: "_commit > 1", Order: " ORDER BY " + key, Limit: &ten},
 			{Where: "false", Order: " ORDER BY " + key},
 			{Order: " ORDER BY " + key, Offset: 1000},
 		} {

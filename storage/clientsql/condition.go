@@ -11,22 +11,50 @@ import (
 
 // CheckCondition returns an error unless a client's text is one SQL condition on the view "records".
 func CheckCondition(ctx context.Context, box *duck.Conn, where string) error {
+	_, err := ReadCondition(ctx, box, where)
+	return err
+}
+
+// Condition is what a condition says of the view "records".
+type Condition struct {
+	Names [][]string // of columns, each in its parts: a; records.a; s.a for a field
+	All   bool // it may mean columns that it does not name, as COLUMNS(*) and queries within it do
+}
+
+// ReadCondition is CheckCondition, and returns what the condition says.
+func ReadCondition(ctx context.Context, box *duck.Conn, where string) (c Condition, err error) {
 	if strings.ContainsRune(where, 0) {
-		return fault.Errorf(fault.Invalid, "invalid_condition", "A condition can't contain NUL characters.")
+		return c, fault.Errorf(fault.Invalid, "invalid_condition", "A condition can't contain NUL characters.")
 	}
 	n, err := parse(ctx, box, "SELECT 1 FROM records WHERE ("+where+"\n)")
 	if err != nil {
-		return err
+		return c, err
 	}
 	// Text that closes our parenthesis and opens another, as "a) OR (b" does, doesn't parse without them.
 	_, err = parse(ctx, box, "SELECT 1 FROM records WHERE "+where+"\n")
 	if err != nil && fault.KindOf(err) != fault.Invalid {
-		return err
+		return c, err
 	}
 	if err != nil || !n.readsRecords() || n.hasAny(clauses...) {
-		return fault.Errorf(fault.Invalid, "invalid_condition", "%q is not one SQL condition.", fault.Clip(where))
+		return c, fault.Errorf(fault.Invalid, "invalid_condition", "%q is not one SQL condition.", fault.Clip(where))
 	}
-	return onlyRecords(ctx, box, n)
+	for _, p := range n.Parts {
+		c.add(p)
+	}
+	return c, onlyRecords(ctx, box, n)
+}
+
+// add adds what an expression names.
+func (c *Condition) add(n *node) {
+	switch n.Class {
+	case "STAR", "SUBQUERY", "POSITIONAL_REFERENCE":
+		c.All = true
+	case "COLUMN_REF":
+		c.Names = append(c.Names, n.Columns)
+	}
+	for _, p := range n.Parts {
+		c.add(p)
+	}
 }
 
 // readsRecords reports whether a statement is a SELECT from the view "records".

@@ -63,7 +63,7 @@ func columnByID(s schema.Schema, id int) (schema.Column, bool) {
 func (ch Change) records(
 	ctx context.Context, columns []schema.Column, whole, client bool,
 ) (out relation, err error) {
-	all := withInputs(ch.After.Schema, columns)
+	all := ch.After.Schema.WithInputs(columns)
 	after := ch.After.Narrow(all)
 	out.client = client || slices.ContainsFunc(all, schema.Column.Derived)
 	switch {
@@ -93,29 +93,10 @@ func (f *File) rows(ctx context.Context, all []schema.Column, client bool) (sql 
 	return f.Rows(stored), []string{f.Path}, nil
 }
 
-// withInputs returns columns with those that derived ones are made of.
-func withInputs(s schema.Schema, columns []schema.Column) (all []schema.Column) {
-	todo := slices.Clone(columns)
-	for len(todo) > 0 {
-		c := todo[0]
-		todo = todo[1:]
-		if c.ID == schema.RowID || slices.ContainsFunc(all, func(a schema.Column) bool { return a.ID == c.ID }) {
-			continue
-		}
-		all = append(all, c)
-		for _, id := range schema.References(c.Derivation) {
-			if input, ok := s.ByID(id); ok {
-				todo = append(todo, input)
-			}
-		}
-	}
-	return all
-}
-
 // isWhole reports whether all records have to be checked: a column that the gate reads is new, or has other values than
 // before in records that stay.
 func (ch Change) isWhole(columns []schema.Column) bool {
-	return ch.Whole || slices.ContainsFunc(withInputs(ch.After.Schema, columns), func(c schema.Column) bool {
+	return ch.Whole || slices.ContainsFunc(ch.After.Schema.WithInputs(columns), func(c schema.Column) bool {
 		was, ok := columnByID(ch.Before.Schema, c.ID)
 		return !ok || !was.Type.Equal(c.Type) || was.Derivation != c.Derivation
 	})

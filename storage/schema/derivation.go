@@ -110,3 +110,21 @@ func (s Schema) path(from, to int, seen map[int]bool) []Column {
 	}
 	return nil
 }
+
+// WithInputs returns columns, each once, with all those that they are derived from; without _id, which is always there.
+func (s Schema) WithInputs(columns []Column) (all []Column) {
+	known := map[int]bool{RowID: true}
+	for columns = slices.Clone(columns); len(columns) > 0; columns = columns[1:] {
+		c := columns[0]
+		if known[c.ID] {
+			continue
+		}
+		known[c.ID], all = true, append(all, c)
+		for _, id := range References(c.Derivation) {
+			if input, ok := s.ByID(id); ok {
+				columns = append(columns, input)
+			}
+		}
+	}
+	return all
+}
