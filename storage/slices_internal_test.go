@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/clientsql"
 	"github.com/rowback/rowback/storage/schema"
 	"github.com/rowback/rowback/storage/snapshot"
 )
@@ -63,5 +64,27 @@ func TestAVersionIsReadInOneLayer(t *testing.T) {
 	}
 	if n := strings.Count(d.Joined(), "SELECT"); n != 4 {
 		t.Errorf("both sides are joined in %d layers: %s", n-3, d.Joined())
+	}
+}
+
+// A condition on wide records is evaluated on a view of the columns that it names, with what these are derived from, and
+// on all of them only where it may mean any.
+func TestAConditionReadsTheColumnsThatItNames(t *testing.T) {
+	s := wideSnapshot(5000)
+	s.Schema.Columns[9].Derivation = `"c20" + "c21"`
+	for _, c := range []struct {
+		condition clientsql.Condition
+		columns   int // the key among them
+	}{
+		{clientsql.Condition{}, 1},
+		{clientsql.Condition{Names: [][]string{{"name7"}, {"NAME7"}, {"records", "name8"}, {"name9", "field"}}}, 4},
+		{clientsql.Condition{Names: [][]string{{"name10"}, {"_commit"}}}, 4},
+		{clientsql.Condition{Names: [][]string{{"name7"}, {"nothing"}}}, 5000},
+		{clientsql.Condition{Names: [][]string{{"name7"}, {"records"}}}, 5000},
+		{clientsql.Condition{Names: [][]string{{"name7"}}, All: true}, 5000},
+	} {
+		if n := len((Wanted{Snapshot: s}).narrowed(c.condition).Schema.Columns); n != c.columns {
+			t.Errorf("%+v: %d columns, not %d", c.condition, n, c.columns)
+		}
 	}
 }

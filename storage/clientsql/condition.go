@@ -18,7 +18,7 @@ func CheckCondition(ctx context.Context, box *duck.Conn, where string) error {
 // Condition is what a condition says of the view "records".
 type Condition struct {
 	Names [][]string // of columns, each in its parts: a; records.a; s.a for a field
-	All   bool // it may mean columns that it does not name, as COLUMNS(*) and queries within it do
+	All   bool       // it may mean columns that it does not name, as COLUMNS(*) and queries within it do
 }
 
 // ReadCondition is CheckCondition, and returns what the condition says.
