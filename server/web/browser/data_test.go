@@ -111,15 +111,41 @@ func TestRecordsStayInTheirCells(t *testing.T) {
 	}
 }
 
+// Whatever a page of a dataset asks for after someone deleted it, the page says so, and leads back to the others.
 func TestADatasetIsDeletedWhileBeingViewed(t *testing.T) {
 	s := demo(t)
 	id := s.create(t, `"key":["id"]`, `[{"id":1,"city":"Oslo"}]`)
-	b := visit(t, s, "/datasets/"+id)
-	b.see("Oslo")
-	s.ask(t, "DELETE", "/api/v1/datasets/"+id, "", "", nil)
-	b.click("button", "city")
-	b.see("Not found")
-	b.see("It may have been deleted")
+	last := s.commit(t, id, "upsert", `[{"id":1,"city":"Rome"}]`)
+	of := "/datasets/" + id
+	b := visit(t, s, "/")
+	for _, step := range []struct {
+		page, kind, name string
+		act              func()
+	}{
+		{of, "button", "city", nil},
+		{of, "link", "History", nil},
+		{of, "link", "Compare", nil},
+		{of, "link", "Trend", nil},
+		{of, "link", "Proposals", nil},
+		{of + "/settings", "button", "Save", func() { b.fill("Description", "x") }},
+		{of + "/settings", "button", "Make the version", nil},
+		{fmt.Sprintf("%s/commits/%d/rollback", of, last), "button", "Roll back commit", nil},
+		{of + "/restore?ref=head~1", "button", "Restore", nil},
+		{of + "/compare?from=head~1&to=head", "button", "Comment", func() { b.fill("Your comment", "x") }},
+	} {
+		b.goTo(step.page)
+		b.settled()
+		if step.act != nil {
+			step.act()
+		}
+		s.ask(t, "DELETE", "/api/v1/datasets/"+id, "", "", nil)
+		b.click(step.kind, step.name)
+		b.see("Not found")
+		b.until("nothing says that it was deleted", func() bool {
+			return b.sees("was deleted") || b.sees("may have been deleted") // a version is made by the dataset's name
+		})
+		s.ask(t, "POST", "/api/v1/datasets/"+id+"/undelete", "application/json", "{}", nil)
+	}
 	b.click("link", "Datasets")
 	b.see("my_dataset")
 }

@@ -7,8 +7,9 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// Every page is usable at 400 %, which leaves 320 pixels, with names that are written from right to left.
-func TestEveryPageFitsAtFourHundredPercent(t *testing.T) {
+// Every page is accessible, wide and narrow, dark and light, and usable at 400 %, which leaves 320 pixels, with names
+// that are written from right to left.
+func TestEveryPageIsAccessible(t *testing.T) {
 	s := demo(t)
 	dataset := s.create(t, `"key":["المفتاح"],"category_column":"صنف"`,
 		`[{"المفتاح":1,"صنف":"أ","quality_score":0.5},{"المفتاح":2,"صنف":"ב","quality_score":0.7}]`)
@@ -21,10 +22,10 @@ func TestEveryPageFitsAtFourHundredPercent(t *testing.T) {
 		`{"text":"تعليق","key":{"المفتاح":1}}`, nil)
 
 	b := visit(t, s, "/")
-	b.size(320, 640)
 	of := "/datasets/" + dataset
 	for _, page := range []struct{ path, text string }{
-		{"/", "employees"}, {"/new", "Drop"}, {"/sql", "Tables"},
+		{"/", "employees"}, {"/datasets?deleted=1", "deleted"}, {"/new", "Drop"}, {"/sql", "Tables"},
+		{"/login", "Log in"}, {"/no/such/page", "There is no page"}, {"/datasets/nothing", "Not found"},
 		{sqlPage(`SELECT * FROM "`+dataset+`"`, "view=chart"), "points"},
 		{of, "المفتاح"}, {of + "/history", "append"}, {fmt.Sprintf("/datasets/%s/commits/%d", fork, last), "upsert"},
 		{fmt.Sprintf("/datasets/%s/commits/%d/rollback", fork, last), "Roll back"}, {of + "/restore", "Restore"},
@@ -35,9 +36,13 @@ func TestEveryPageFitsAtFourHundredPercent(t *testing.T) {
 		{"/admin/webhooks", "Webhooks"}, {"/admin/rules", "employees"}, {"/admin/upkeep", "employees"},
 		{"/admin/backups", "--backup-to"}, {"/admin/audit", "Audit"},
 	} {
+		b.size(1280, 900)
 		b.goTo(page.path)
 		b.see(page.text)
-		b.narrowEnough()
+		b.settled()
+		b.accessible()
+		b.size(320, 640)
+		b.accessible()
 	}
 	// A dialog gives the focus back to what opened it, by Escape as by its own button.
 	b.goTo("/admin/webhooks")

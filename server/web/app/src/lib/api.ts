@@ -10,12 +10,15 @@ export type Options = {
   headers?: Record<string, string>
 }
 
-// onExpired is called when the server no longer knows who is asking. The shell leads to the login page.
+// onExpired is called when the server no longer knows who is asking. The shell asks the reader to log in.
 let onExpired: () => void = () => {}
 
 export function whenExpired(then: () => void) {
   onExpired = then
 }
+
+// expired says that a request was refused because the server does not know who is asking.
+export const expired = () => onExpired()
 
 // apiUrl returns the address of an API path with parameters, for links and requests.
 export function apiUrl(path: string, params: Params = {}): string {
@@ -49,7 +52,7 @@ export async function send(
   }
   if (answer.ok) return answer
   const problem = await problemOf(answer)
-  if (answer.status === 401) onExpired()
+  if (answer.status === 401) expired()
   throw problem
 }
 

@@ -1,4 +1,7 @@
 // Loading data for a page, with its states.
+import { untrack } from 'svelte'
+
+import { session } from './me.svelte'
 import { Problem, isAbort } from './problem'
 
 export type Loaded<T> = {
@@ -11,17 +14,26 @@ export type Loaded<T> = {
 // load reads data when a component is made, and again when what the function reads synchronously changes. A request is
 // ended when a newer one replaces it, and when the page is left.
 //
+// What is refused because the session has ended is read once the reader has logged in again; until then, what was read
+// before stays.
+//
 //   const commits = load((signal) => get<CommitList>(datasetPath(id, 'commits'), { cursor }, signal))
 export function load<T>(read: (signal: AbortSignal) => Promise<T>): Loaded<T> {
   let data = $state.raw<T>()
   let error = $state.raw<Problem>()
   let loading = $state(true)
   let again = $state(0)
+  let waiting = false // for the reader to log in again
 
+  $effect(() => {
+    void session.renewals
+    if (waiting) untrack(() => again++)
+  })
   $effect(() => {
     void again
     const control = new AbortController()
     loading = true
+    waiting = false
     read(control.signal).then(
       (value) => {
         if (control.signal.aborted) return
@@ -31,6 +43,8 @@ export function load<T>(read: (signal: AbortSignal) => Promise<T>): Loaded<T> {
       },
       (cause) => {
         if (control.signal.aborted || isAbort(cause)) return
+        waiting = cause instanceof Problem && cause.status === 401 && session.hasEnded
+        if (waiting) return
         error = asProblem(cause)
         loading = false
       },

@@ -18,6 +18,8 @@ const order: Role[] = ['reader', 'writer', 'maintainer', 'admin']
 let current = $state.raw<Me | undefined>()
 let failure = $state.raw<Problem | undefined>()
 let known = $state(false)
+let asked = $state(0) // requests that were refused since the session ended; 0: it has not
+let renewed = $state(0)
 
 export const me = {
   get value() {
@@ -32,11 +34,48 @@ export const me = {
   },
 }
 
+// What became of the reader's session while pages were shown.
+export const session = {
+  get hasEnded() {
+    return asked > 0
+  },
+  get asked() {
+    return asked
+  },
+  // renewals grows when the reader has logged in again: what was refused can be asked for anew.
+  get renewals() {
+    return renewed
+  },
+}
+
+// sessionEnded says that the server no longer knows the reader, whose pages stay.
+export function sessionEnded() {
+  asked++
+}
+
+// renew goes on with a new session. Another user has other rights: then everything is read anew.
+export async function renew(): Promise<void> {
+  const found = await get<Me>('/api/v1/me')
+  if (found.user !== current?.user) {
+    window.location.reload()
+    return
+  }
+  current = found
+  asked = 0
+  renewed++
+}
+
+// forget has the next refusal lead to the login page.
+export function forget() {
+  current = undefined
+}
+
 // learn asks the server who the reader is.
 export async function learn(): Promise<void> {
   try {
     current = await get<Me>('/api/v1/me')
     failure = undefined
+    asked = 0
   } catch (error) {
     current = undefined
     failure = error instanceof Problem && error.status !== 401 ? error : undefined
@@ -63,10 +102,12 @@ export function maySomewhere(role: Role): boolean {
 // logIn starts a session: the server sets a cookie that pages cannot read.
 export async function logIn(token: string): Promise<void> {
   await post('/api/login', { email: '', password: token })
-  await learn()
 }
 
 export async function logOut(): Promise<void> {
-  await post('/api/logout')
+  await post('/api/logout').catch((cause) => {
+    if (!(cause instanceof Problem && cause.status === 401)) throw cause // else the session had ended before
+  })
   current = undefined
+  asked = 0
 }

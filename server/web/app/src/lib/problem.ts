@@ -41,7 +41,9 @@ export function remedy(problem: Problem): string {
     case 403:
       return 'Ask an administrator for the role, or log in as another user.'
     case 404:
-      return 'It may have been deleted or renamed, or you may have no role in its project.'
+      return problem.code === 'dataset_not_found'
+        ? 'It may have been deleted or renamed, or you may have no role in its project.'
+        : ''
     case 410:
       return 'Choose a later state.'
     case 429:

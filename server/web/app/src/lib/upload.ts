@@ -1,5 +1,5 @@
 // Sending a file, with its progress, which fetch does not tell.
-import { apiUrl, type Options } from './api'
+import { apiUrl, expired, type Options } from './api'
 import { Problem } from './problem'
 
 export type Progress = { sent: number; total: number } // all is sent: the server works on it
@@ -25,6 +25,7 @@ export function upload<T>(
       }
       if (request.status >= 200 && request.status < 300) resolve(body as T)
       else {
+        if (request.status === 401) expired()
         const detail = body.detail ?? `The server answered ${request.status} ${request.statusText}.`
         reject(new Problem(request.status, String(body.code ?? ''), String(detail), body))
       }

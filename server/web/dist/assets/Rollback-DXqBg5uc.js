@@ -1,1 +1,0 @@
-import{$t as e,Ct as t,Dt as n,Ht as r,It as i,Ot as a,Qt as o,Xt as s}from"./base-C4FjHxBn.js";import{t as c}from"./changes-DR2oN0NG.js";function l(l,u){e(u,!0);var d=a(),f=r(d);t(f,()=>u.params.commit,e=>{{let t=s(()=>u.params.commit??``);c(e,{get commit(){return i(t)},get query(){return u.query}})}}),n(l,d),o()}export{l as default};
