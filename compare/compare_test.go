@@ -156,7 +156,7 @@ func TestTheDocumentsComparison(t *testing.T) {
 	if got := s.Sentence("1.0.1"); got != "Version 1.0.1 added 50 entries and improved quality score by 5%" {
 		t.Error(got)
 	}
-	if in := s.Insights(); *in.GrowthRate != 0.05 || in.QualityTrend != "improving" || in.VersionType != "minor" ||
+	if in := s.Insights(""); *in.GrowthRate != 0.05 || in.QualityTrend != "improving" || in.VersionType != "minor" ||
 		in.CategoryEvolution.Changes["cardiology"] != 50 {
 		t.Errorf("%+v", in)
 	}
@@ -320,10 +320,25 @@ func TestTheIncrementOfAVersion(t *testing.T) {
 		{"delete", `[{"id":1}]`, "major"},
 	} {
 		to := b.commit(d, catalog.Mode(c.mode), c.body)
-		if in := b.summary(d, from, to).Insights(); in.VersionType != c.want || len(in.Recommendations) == 0 {
+		if in := b.summary(d, from, to).Insights(""); in.VersionType != c.want || len(in.Recommendations) == 0 {
 			t.Errorf("%s %s calls for %s (%s), want %s", c.mode, c.body, in.VersionType, in.VersionReason, c.want)
 		}
 		from = to
+	}
+}
+
+// A state that has a version already is not to be named once more.
+func TestAStateIsNamedOnce(t *testing.T) {
+	for _, s := range []compare.Summary{{}, {Comparison: compare.Comparison{EntriesAdded: 1}}} {
+		for version, want := range map[string]string{"": "a new version is not needed", "1.0.1": "already has a version: 1.0.1"} {
+			if version == "" && s.EntriesAdded > 0 {
+				want = "Name the new state with a minor increment"
+			}
+			got := strings.Join(s.Insights(version).Recommendations, " ")
+			if !strings.Contains(got, want) || version != "" && strings.Contains(got, "Name the new state") {
+				t.Errorf("%q, %d added: %s", version, s.EntriesAdded, got)
+			}
+		}
 	}
 }
 

@@ -34,8 +34,8 @@ type CategoryEvolution struct {
 // rounding alone.
 const noticeable = 1e-6
 
-// Insights draws conclusions from a comparison.
-func (s Summary) Insights() Insights {
+// Insights draws conclusions from a comparison. version is that of the later state; empty: it has none.
+func (s Summary) Insights(version string) Insights {
 	out := Insights{Comparison: s, Recommendations: []string{}, QualityTrend: "unknown"}
 	if s.TotalEntriesV1 > 0 {
 		rate := rounded(float64(s.TotalEntriesV2-s.TotalEntriesV1) / float64(s.TotalEntriesV1))
@@ -53,7 +53,7 @@ func (s Summary) Insights() Insights {
 		}
 	}
 	out.VersionType, out.VersionReason = s.increment()
-	out.recommend(s)
+	out.recommend(s, version)
 	return out
 }
 
@@ -107,7 +107,7 @@ func widens(c schema.Change) bool {
 }
 
 // recommend adds what a person should do about the changes. There is always at least one recommendation.
-func (i *Insights) recommend(s Summary) {
+func (i *Insights) recommend(s Summary, version string) {
 	say := func(when bool, format string, args ...any) {
 		if when {
 			i.Recommendations = append(i.Recommendations, fmt.Sprintf(format, args...))
@@ -127,9 +127,14 @@ func (i *Insights) recommend(s Summary) {
 		"More than a tenth of the entries were removed: keep a backup of the earlier version.")
 	say(s.TotalEntriesV2 > 0 && s.EntriesModified*2 > s.TotalEntriesV2,
 		"More than half of the entries were modified: compare by column to see what changed.")
-	say(s.EntriesAdded+s.EntriesRemoved+s.EntriesModified > 0, "Name the new state with a %s increment: %s.",
-		i.VersionType, i.VersionReason)
-	say(s.EntriesAdded+s.EntriesRemoved+s.EntriesModified == 0, "The entries are the same: a new version is not needed.")
+	switch changed := s.EntriesAdded + s.EntriesRemoved + s.EntriesModified; {
+	case version != "":
+		say(true, "The new state already has a version: %s.", version)
+	case changed > 0:
+		say(true, "Name the new state with a %s increment: %s.", i.VersionType, i.VersionReason)
+	default:
+		say(true, "The entries are the same: a new version is not needed.")
+	}
 }
 
 // worse lists the categories whose average quality fell.

@@ -136,16 +136,20 @@ func (h *History) checkUnnamed(ctx context.Context, named *snapshot.Snapshot, hi
 			return errUnchanged(highest)
 		}
 	}
-	return h.catalog.Read(ctx, func(tx catalog.Tx) error {
-		v, err := tx.VersionNaming(named.Dataset.ID, named.Commit.ID)
-		switch {
-		case errors.Is(err, catalog.ErrNotFound):
-			return nil
-		case err != nil:
-			return err
-		}
-		return errUnchanged(v)
-	})
+	v, err := h.VersionNaming(ctx, named.Dataset.ID, named.Commit.ID)
+	if err != nil || v.ID == 0 {
+		return err
+	}
+	return errUnchanged(v)
+}
+
+// VersionNaming returns the highest active version that names the state after a commit; its ID is 0 if there is none.
+func (h *History) VersionNaming(ctx context.Context, dataset string, commit int64) (v catalog.Version, err error) {
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { v, err = tx.VersionNaming(dataset, commit); return err })
+	if errors.Is(err, catalog.ErrNotFound) {
+		err = nil
+	}
+	return v, err
 }
 
 func errUnchanged(v catalog.Version) error {

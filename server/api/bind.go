@@ -101,6 +101,12 @@ func fieldName(f reflect.StructField) string {
 	return f.Name
 }
 
+// pathNumber reads the number of a resource in a path, which has one form: +1 and 01 are not 1.
+func pathNumber(text string) (n int64, ok bool) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	return n, err == nil && strconv.FormatInt(n, 10) == text
+}
+
 // set parses the text of a field. Lists are comma-separated, see list. The error is the end of a sentence.
 func set(v reflect.Value, text string) error {
 	switch v.Kind() {

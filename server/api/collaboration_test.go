@@ -81,6 +81,29 @@ func TestCommitsAreFilteredByModeUserTextAndTime(t *testing.T) {
 	}
 }
 
+func TestANumberInAPathHasOneForm(t *testing.T) {
+	d := dataset(t, "commented")
+	fork := must(t, 201, "POST", d+"/forks", `{"name":"commented by others"}`).body["id"]
+	must(t, 201, "POST", datasets+"/commented%20by%20others/commits?mode=append", `[{"id":70}]`)
+	must(t, 201, "POST", d+"/proposals", fmt.Sprintf(`{"source":%q,"title":"a"}`, fork))
+	must(t, 201, "POST", d+"/proposals/1/comments", `{"text":"Is it?"}`)
+	must(t, 201, "POST", d+"/compare/comments?from=head", `{"text":"Is it?"}`)
+	for _, number := range []string{"+1", "%2B1", "01", "1.0", "-1", "0"} {
+		for path, body := range map[string]string{
+			"/proposals/" + number:                       `{"title":"b"}`,
+			"/proposals/1/comments/" + number:            `{"text":"It is."}`,
+			"/proposals/" + number + "/comments/1":       `{"text":"It is."}`,
+			"/compare/comments/" + number + "?from=head": `{"text":"It is."}`,
+		} {
+			if got := ask(t, "PATCH", d+path, body); got.status != 404 {
+				t.Errorf("%s: %d %s", path, got.status, got.text)
+			}
+		}
+	}
+	must(t, 200, "PATCH", d+"/proposals/1/comments/1", `{"text":"It is."}`)
+	must(t, 200, "PATCH", d+"/compare/comments/1?from=head", `{"text":"It is."}`)
+}
+
 func TestAnActionIsFoundByItsCommitOrItsHash(t *testing.T) {
 	byID := must(t, 200, "GET", employees+"/actions/2", "")
 	byHash := must(t, 200, "GET", employees+"/actions/"+fmt.Sprint(byID.body["hash"]), "")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strconv"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -56,9 +55,9 @@ type commentID struct {
 
 // find returns the comment among what was said.
 func (in commentID) find(all []catalog.DiscussionEntry) (catalog.DiscussionEntry, error) {
-	id, err := strconv.ParseInt(in.Comment, 10, 64)
+	id, ok := pathNumber(in.Comment)
 	i := slices.IndexFunc(all, func(e catalog.DiscussionEntry) bool {
-		return err == nil && e.ID == id && e.Kind == catalog.EntryComment && e.DeletedAt.IsZero()
+		return ok && e.ID == id && e.Kind == catalog.EntryComment && e.DeletedAt.IsZero()
 	})
 	if i < 0 {
 		return catalog.DiscussionEntry{}, fault.Errorf(fault.NotFound, "comment_not_found",
@@ -89,6 +88,76 @@ func tellChanged(e catalog.DiscussionEntry) (calls.Answer, error) {
 	return say(http.StatusOK, "", viewEntry(e))
 }
 
+// said is a discussion whose comments are changed and deleted.
+type said struct {
+	entries []catalog.DiscussionEntry
+	project int64 // whose maintainers delete comments of others
+
+	// correct changes the text of a comment; nil: deletes it
+	correct func(context.Context, int64, *string, storage.Request) (catalog.DiscussionEntry, error)
+}
+
+// edit changes a comment of the caller's own.
+func (a *API) edit(c *fiber.Ctx, in said, id commentID, header headerIn, text string) error {
+	e, err := id.find(in.entries)
+	if err == nil {
+		err = checkWrote(c, e)
+	}
+	if err != nil {
+		return err
+	}
+	return run(a, write[catalog.DiscussionEntry]{
+		c: c, header: header, about: "Changing the comment", tell: tellChanged,
+		do: func(ctx context.Context, r storage.Request) (catalog.DiscussionEntry, error) {
+			return in.correct(ctx, e.ID, &text, r)
+		},
+	})
+}
+
+// withdraw deletes a comment: the caller's own, or as a maintainer any.
+func (a *API) withdraw(c *fiber.Ctx, in said, id commentID, header headerIn) error {
+	e, err := id.find(in.entries)
+	if err == nil {
+		err = checkMayDelete(c, e, in.project)
+	}
+	if err != nil {
+		return err
+	}
+	return remove(a, c, header, "Deleting the comment", func(ctx context.Context, r storage.Request) error {
+		_, err := in.correct(ctx, e.ID, nil, r)
+		return err
+	})
+}
+
+// onTheProposal is the discussion of a proposal, for those who take part in it.
+func (a *API) onTheProposal(c *fiber.Ctx, p storage.Proposed) (said, error) {
+	return said{
+		entries: p.Discussion, project: p.Target.ProjectID,
+		correct: func(ctx context.Context, id int64, text *string, r storage.Request) (catalog.DiscussionEntry, error) {
+			return a.store.CorrectComment(ctx, p.DatasetID, p.Number, id, text, r)
+		},
+	}, takesPart(host.Caller(c), *p.Target, p.Source)
+}
+
+// onTheComparison is the discussion of a comparison, for those who take part in it.
+func (a *API) onTheComparison(c *fiber.Ctx, in compareIn, id commentID) (said, error) {
+	of, err := a.discussable(c.UserContext(), in)
+	if err != nil {
+		return said{}, err
+	}
+	if err := takesPart(host.Caller(c), of.from, of.other()); err != nil {
+		return said{}, err
+	}
+	audit.Of(c.UserContext()).About("comment %s", fault.Clip(id.Comment))
+	d, err := a.store.Discussion(c.UserContext(), of.Compared)
+	return said{
+		entries: d.Entries, project: of.from.ProjectID,
+		correct: func(ctx context.Context, id int64, text *string, r storage.Request) (catalog.DiscussionEntry, error) {
+			return a.store.CorrectRemark(ctx, of.Compared, id, text, r)
+		},
+	}, err
+}
+
 // editCommentIn is the request to change a comment on a proposal.
 type editCommentIn struct {
 	oneProposalIn
@@ -99,22 +168,11 @@ type editCommentIn struct {
 
 // editComment changes a comment on a proposal.
 func (a *API) editComment(c *fiber.Ctx, p storage.Proposed, in editCommentIn) error {
-	if err := takesPart(host.Caller(c), *p.Target, p.Source); err != nil {
-		return err
-	}
-	e, err := in.find(p.Discussion)
-	if err == nil {
-		err = checkWrote(c, e)
-	}
+	of, err := a.onTheProposal(c, p)
 	if err != nil {
 		return err
 	}
-	return run(a, write[catalog.DiscussionEntry]{
-		c: c, header: in.header(), about: "Changing the comment", tell: tellChanged,
-		do: func(ctx context.Context, r storage.Request) (catalog.DiscussionEntry, error) {
-			return a.store.CorrectComment(ctx, p.DatasetID, p.Number, e.ID, &in.Text, r)
-		},
-	})
+	return a.edit(c, of, in.commentID, in.header(), in.Text)
 }
 
 // deleteCommentIn is the request to delete a comment on a proposal.
@@ -126,20 +184,11 @@ type deleteCommentIn struct {
 
 // deleteComment deletes a comment on a proposal.
 func (a *API) deleteComment(c *fiber.Ctx, p storage.Proposed, in deleteCommentIn) error {
-	if err := takesPart(host.Caller(c), *p.Target, p.Source); err != nil {
-		return err
-	}
-	e, err := in.find(p.Discussion)
-	if err == nil {
-		err = checkMayDelete(c, e, p.Target.ProjectID)
-	}
+	of, err := a.onTheProposal(c, p)
 	if err != nil {
 		return err
 	}
-	return remove(a, c, in.header(), "Deleting the comment", func(ctx context.Context, r storage.Request) error {
-		_, err := a.store.CorrectComment(ctx, p.DatasetID, p.Number, e.ID, nil, r)
-		return err
-	})
+	return a.withdraw(c, of, in.commentID, in.header())
 }
 
 // editRemarkIn is the request to change a comment on a comparison.
@@ -156,19 +205,11 @@ func (a *API) editComparisonComment(c *fiber.Ctx) error {
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	of, e, err := a.remark(c, in.compareIn, in.commentID)
-	if err == nil {
-		err = checkWrote(c, e)
-	}
+	of, err := a.onTheComparison(c, in.compareIn, in.commentID)
 	if err != nil {
 		return err
 	}
-	return run(a, write[catalog.DiscussionEntry]{
-		c: c, header: in.header(), about: "Changing the comment", tell: tellChanged,
-		do: func(ctx context.Context, r storage.Request) (catalog.DiscussionEntry, error) {
-			return a.store.CorrectRemark(ctx, of.Compared, e.ID, &in.Text, r)
-		},
-	})
+	return a.edit(c, of, in.commentID, in.header(), in.Text)
 }
 
 // deleteRemarkIn is the request to delete a comment on a comparison.
@@ -184,34 +225,9 @@ func (a *API) deleteComparisonComment(c *fiber.Ctx) error {
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	of, e, err := a.remark(c, in.compareIn, in.commentID)
-	if err == nil {
-		err = checkMayDelete(c, e, of.from.ProjectID)
-	}
+	of, err := a.onTheComparison(c, in.compareIn, in.commentID)
 	if err != nil {
 		return err
 	}
-	return remove(a, c, in.header(), "Deleting the comment", func(ctx context.Context, r storage.Request) error {
-		_, err := a.store.CorrectRemark(ctx, of.Compared, e.ID, nil, r)
-		return err
-	})
-}
-
-// remark finds a comment on a comparison, for those who take part in its discussion.
-func (a *API) remark(
-	c *fiber.Ctx, in compareIn, id commentID,
-) (of discussable, e catalog.DiscussionEntry, err error) {
-	if of, err = a.discussable(c.UserContext(), in); err != nil {
-		return of, e, err
-	}
-	if err := takesPart(host.Caller(c), of.from, of.other()); err != nil {
-		return of, e, err
-	}
-	audit.Of(c.UserContext()).About("comment %s", fault.Clip(id.Comment))
-	d, err := a.store.Discussion(c.UserContext(), of.Compared)
-	if err != nil {
-		return of, e, err
-	}
-	e, err = id.find(d.Entries)
-	return of, e, err
+	return a.withdraw(c, of, in.commentID, in.header())
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rowback/rowback/compare"
 	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/duck"
 	"github.com/rowback/rowback/storage/fault"
@@ -120,11 +121,23 @@ func (a *API) getInsights(c *fiber.Ctx) error {
 			return err
 		}
 	}
-	out, err := a.compared(ctx, pair)
+	from, to, err := a.pair(ctx, pair)
 	if err != nil {
 		return err
 	}
-	return ok(c, out.Insights())
+	out, err := a.summarize(ctx, from, to)
+	if err != nil {
+		return err
+	}
+	named, err := a.store.VersionNaming(ctx, to.Dataset.ID, to.Commit.ID)
+	if err != nil {
+		return err
+	}
+	number := ""
+	if named.ID != 0 {
+		number = storage.VersionNumber(named)
+	}
+	return ok(c, out.Insights(number))
 }
 
 // diffIn selects changes between two refs.

@@ -285,6 +285,13 @@ func TestInsightsOfAForkAreSinceTheVersionBeforeIt(t *testing.T) {
 	if want := must(t, 200, "GET", path+"/insights"+query+"&from=1.0.0", ""); got.text != want.text {
 		t.Errorf("%s, want %s", got.text, want.text)
 	}
+	if !strings.Contains(got.text, "Name the new state with a minor increment") {
+		t.Error(got.text)
+	}
+	named := must(t, 200, "GET", path+"/insights?from=0&to=1.0.0", "").text
+	if !strings.Contains(named, "already has a version: 1.0.0") || strings.Contains(named, "Name the new state") {
+		t.Error(named)
+	}
 }
 
 func TestNamesInDoubleQuotes(t *testing.T) {

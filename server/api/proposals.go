@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -100,8 +99,8 @@ func onProposal[In interface{ ofProposal() oneProposalIn }](
 		if err != nil {
 			return storage.Proposed{}, err
 		}
-		number, err := strconv.ParseInt(one.Proposal, 10, 64)
-		if err != nil {
+		number, isNumber := pathNumber(one.Proposal)
+		if !isNumber {
 			return storage.Proposed{}, fault.Errorf(fault.NotFound, "proposal_not_found",
 				"Proposal %s not found for dataset '%s': proposals have numbers", fault.Clip(one.Proposal), d.Name)
 		}

@@ -244,7 +244,7 @@ func (a *API) choosePart(ctx context.Context, dataset string, n *storage.NewVers
 	if err != nil {
 		return err
 	}
-	n.Part = summary.Insights().VersionType
+	n.Part = summary.Insights("").VersionType
 	return nil
 }
 

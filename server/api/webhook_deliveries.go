@@ -3,7 +3,6 @@ package api
 import (
 	"fmt"
 	"math"
-	"strconv"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -83,8 +82,8 @@ type oneDeliveryIn struct {
 
 // redeliver queues a message once more.
 func (a *API) redeliver(c *fiber.Ctx, all *webhooks.Hooks, h webhooks.Hook, in oneDeliveryIn) error {
-	id, err := strconv.ParseInt(in.Delivery, 10, 64)
-	if err != nil {
+	id, isNumber := pathNumber(in.Delivery)
+	if !isNumber {
 		return webhooks.ErrNoDelivery
 	}
 	d, err := all.Redeliver(c.UserContext(), h.ID, id)
