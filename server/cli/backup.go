@@ -179,7 +179,7 @@ func (cmd *backupListCmd) Run(c console) error {
 			if a.FamilyID != nil {
 				of = "family " + *a.FamilyID
 			}
-			row(a.ID, of, a.LastCommit, terminal.Count(a.Objects), humanize.Bytes(uint64(a.Bytes)),
+			row(terminal.ID(a.ID), of, a.LastCommit, terminal.Count(a.Objects), humanize.Bytes(uint64(a.Bytes)),
 				humanize.Bytes(uint64(a.CopiedBytes)), a.Damaged)
 		}
 	})

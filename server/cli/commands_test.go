@@ -196,14 +196,16 @@ func TestACommandLineThatMakesNoSenseAsksNothing(t *testing.T) {
 		"tga":                             `unexpected argument tga, did you mean "tag"? (see rowback --help)`,
 		"tag":                             "missing flags: --dataset=NAME",
 		"tag --dataset x --remove":        "which tag? Name it",
-		"rollback seven --dataset x":      "expected a valid 64 bit int but got \"seven\"",
+		"rollback seven --dataset x":      "<commit> must be a number, not seven",
 		"rollback 7 --policy all":         "must be one of \"stack\",\"records\"",
 		"export --dataset x --format xls": "--format must be one of",
 		"export --dataset x --format csv --parquet-version 2":  "--parquet-version is for Parquet, and the output is csv",
 		"actions --dataset x --user eva --since-forking":       "can't be combined",
 		"actions --dataset x --upstream-delta --since-forking": "can't be used together",
 		"merge --dataset x":  "missing flags: --from",
-		"import --dataset x": "expected \"<files>",
+		"import --dataset x": "<files> ... is missing",
+		"frobnicate":         "there is no command frobnicate. To list them: rowback help",
+		"dataset show":       "<dataset> is missing (see rowback dataset show --help)",
 		"dataset-version increment-version --dataset-name x --nonsense": "unknown flag --nonsense",
 	} {
 		var out, failed bytes.Buffer

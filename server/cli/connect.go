@@ -44,7 +44,7 @@ func (r *remote) connect() error {
 	}
 	found, err := known.Of(r.Profile)
 	if err != nil {
-		return exitError{exitUsage, err}
+		return exitError{exitNotFound, err}
 	}
 	if r.Server == "" {
 		r.Server = found.Server

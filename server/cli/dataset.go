@@ -91,7 +91,7 @@ func (cmd *datasetListCmd) Run(c console) error {
 	if cmd.Deleted {
 		return cmd.print(c, all, "ID\tDATASET\tRECORDS\tDELETED\tDESCRIPTION", func(row func(...any)) {
 			for _, d := range all {
-				row(d.ID, d.Name, terminal.Count(d.Records), terminal.Moment(orNever(d.DeletedAt)), d.Description)
+				row(terminal.ID(d.ID), d.Name, terminal.Count(d.Records), terminal.Moment(orNever(d.DeletedAt)), d.Description)
 			}
 		})
 	}

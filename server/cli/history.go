@@ -40,8 +40,9 @@ func (cmd *historyCmd) Run(c console) error {
 	}
 	return cmd.print(c, list.History, "COMMIT\tMODE\tCHANGE\tVALUES\tWHEN\tUSER\tMESSAGE", func(row func(...any)) {
 		for _, k := range list.History {
-			row(k.Commit.ID, k.Commit.mode(), k.Change, k.values(), terminal.Moment(k.Commit.CreatedAt), k.Commit.User,
-				k.Commit.Message)
+			mode, undone := k.Commit.modeFor(c)
+			row(k.Commit.ID, mode, k.Change, k.values(), terminal.Moment(k.Commit.CreatedAt), k.Commit.User,
+				k.Commit.Message, undone)
 		}
 	})
 }

@@ -32,10 +32,20 @@ func (cmd *logCmd) Run(c console) error {
 	return cmd.print(c, list.Commits, header, func(row func(...any)) {
 		for _, k := range list.Commits {
 			id := terminal.Colored{Style: terminal.Yellow, Value: k.ID}
-			row(cmd.cells(k.Digest, id, k.mode(), k.changes(), terminal.Count(k.Total), terminal.Moment(k.CreatedAt),
-				k.User, k.Message)...)
+			mode, undone := k.modeFor(c)
+			row(cmd.cells(k.Digest, id, mode, k.changes(), terminal.Count(k.Total), terminal.Moment(k.CreatedAt),
+				k.User, k.Message, undone)...)
 		}
 	})
+}
+
+// modeFor returns the commit's mode as tables show it: people read below the row whether it was undone, because the
+// cell would be cut.
+func (a commitAnswer) modeFor(c console) (mode string, undone terminal.Note) {
+	if c.screen.Human && a.RollbackCommitID != nil && a.ParentCommitID == nil {
+		return a.Mode, terminal.Note(fmt.Sprintf("undone by commit %d", *a.RollbackCommitID))
+	}
+	return a.mode(), ""
 }
 
 // mode returns the commit's mode, and whether it was undone.

@@ -165,9 +165,11 @@ type profileUseCmd struct {
 func (cmd *profileUseCmd) Run(c console) error {
 	var chosen profile.Profile
 	_, err := changeProfiles(func(known *profile.Profiles) (err error) {
-		chosen, err = known.Of(cmd.Name)
+		if chosen, err = known.Of(cmd.Name); err != nil {
+			return exitError{exitNotFound, err}
+		}
 		known.Current = cmd.Name
-		return err
+		return nil
 	})
 	if err != nil {
 		return err

@@ -4,11 +4,8 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -136,16 +133,7 @@ func run(args []string, c console) (code int) {
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		command := commandOf(parser, args)
-		if namesDatasetByFlag(command, err) {
-			err = errors.New("the dataset is named without a flag: " + command + " NAME")
-		} else if verbs := verbsOf(nodeOf(parser, args)); verbs != "" && unknownVerb.MatchString(err.Error()) {
-			err = fmt.Errorf("%w: the verbs of %s are %s", err, command, verbs)
-		}
-		if m := missingValue.FindStringSubmatch(err.Error()); m != nil {
-			err = errors.New(m[1] + " needs a value")
-		}
-		c.fail(fmt.Errorf("%w (see %s --help)", err, command))
+		c.fail(misread(parser, args, err))
 		return exitUsage
 	}
 	c = p.as(c)
@@ -162,16 +150,6 @@ func run(args []string, c console) (code int) {
 	return exitCodeOf(err)
 }
 
-// missingValue matches what the parser says of a flag at the end of the line.
-var missingValue = regexp.MustCompile(`^(--[a-z0-9-]+): expected .* value but got "EOL"`)
-
-// namesDatasetByFlag reports whether a command line was refused since it names the dataset that it is about as commands
-// about what a dataset has do.
-func namesDatasetByFlag(command string, err error) bool {
-	return (command == "rowback dataset" || strings.HasPrefix(command, "rowback dataset ")) &&
-		(strings.Contains(err.Error(), "unknown flag -d") || strings.Contains(err.Error(), "unknown flag --dataset"))
-}
-
 // connect has the command that was chosen decide which server it talks to, if it talks to one.
 func connect(parsed *kong.Context) error {
 	node := parsed.Selected()
@@ -183,9 +161,6 @@ func connect(parsed *kong.Context) error {
 	}
 	return nil
 }
-
-// unknownVerb matches the refusal of a word that is not a verb and not like one.
-var unknownVerb = regexp.MustCompile(`^unexpected argument \S+$`)
 
 // commandOf returns the words of the command that args name, as far as they do, for hints.
 func commandOf(parser *kong.Kong, args []string) string { return commandPath(nodeOf(parser, args)) }

@@ -99,7 +99,7 @@ func (cmd *savepointListCmd) Run(c console) error {
 	}
 	return cmd.print(c, list.Savepoints, "SAVEPOINT\tCOMMIT\tWHEN\tUSER\tDESCRIPTION", func(row func(...any)) {
 		for _, p := range list.Savepoints {
-			row(p.Version, p.CommitID, terminal.Moment(p.CreatedAt), p.User, p.Description)
+			row(terminal.ID(p.Version), p.CommitID, terminal.Moment(p.CreatedAt), p.User, p.Description)
 		}
 	})
 }

@@ -59,7 +59,7 @@ func (cmd *sessionListCmd) Run(c console) error {
 			if s.Token != nil {
 				by = *s.Token
 			}
-			row(s.ID, s.User, by, s.Address, terminal.Moment(s.StartedAt), terminal.Moment(s.LastUsedAt),
+			row(terminal.ID(s.ID), s.User, by, s.Address, terminal.Moment(s.StartedAt), terminal.Moment(s.LastUsedAt),
 				terminal.Moment(s.ExpiresAt))
 		}
 	})

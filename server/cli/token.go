@@ -163,7 +163,7 @@ func (cmd *tokenListCmd) Run(c console) error {
 			if role == "admin" { // it does not make its user one
 				role = "its user's"
 			}
-			row(t.ID, t.User, role, projectsOf(t.Projects), terminal.Moment(orNever(t.ExpiresAt)),
+			row(terminal.ID(t.ID), t.User, role, projectsOf(t.Projects), terminal.Moment(orNever(t.ExpiresAt)),
 				terminal.Moment(orNever(t.LastUsedAt)), t.Description)
 		}
 	})

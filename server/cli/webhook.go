@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/rowback/rowback/server/terminal"
 )
 
 // webhookCmd makes, lists, changes, tests and deletes webhooks.
@@ -75,7 +77,7 @@ func (cmd *listWebhooksCmd) Run(c console) error {
 	}
 	return cmd.print(c, list.Webhooks, "WEBHOOK\tPROJECT\tDATASET\tTYPES\tSTATE\tURL", func(row func(...any)) {
 		for _, h := range list.Webhooks {
-			row(h.ID, orAll(h.ProjectID), orAll(h.DatasetID), h.types(), h.state(), h.URL)
+			row(terminal.ID(h.ID), orAll(h.ProjectID), orAll(h.DatasetID), h.types(), h.state(), h.URL)
 		}
 	})
 }

@@ -23,6 +23,7 @@ type cell struct {
 	right   bool
 	colored Style
 	firm    bool // other columns give way first: cut, it would say something else or nothing
+	whole   bool // it is never cut
 }
 
 // Colored is a value in a style.
@@ -31,11 +32,19 @@ type Colored struct {
 	Value any
 }
 
+// ID is what a command names something by. It is never cut: where a table with one would not fit, each of its rows is
+// printed as lines.
+type ID string
+
+// Note is said of a row as a whole, on a line of its own below it. It is no cell.
+type Note string
+
 // Table is rows under names. Nothing in it breaks a line or leaves its cell.
 type Table struct {
 	screen Screen
 	names  []string
 	rows   [][]cell
+	notes  map[int]string // of rows
 	drops  bool
 	indent int
 	again  bool  // the names were printed before
@@ -44,7 +53,7 @@ type Table struct {
 
 // NewTable returns a table with these names of columns.
 func (s Screen) NewTable(names ...string) *Table {
-	t := &Table{screen: s, names: make([]string, len(names))}
+	t := &Table{screen: s, names: make([]string, len(names)), notes: map[int]string{}}
 	for i, name := range names {
 		t.names[i] = Escape(name)
 	}
@@ -66,15 +75,19 @@ func (t *Table) Indented(by int) *Table {
 // Next returns a table for the rows that follow, without the names.
 func (t *Table) Next() *Table {
 	next := *t
-	next.rows, next.again = nil, true
+	next.rows, next.notes, next.again = nil, map[int]string{}, true
 	return &next
 }
 
-// Row adds a row.
+// Row adds a row, and the note on it if there is one among the values.
 func (t *Table) Row(values ...any) {
-	row := make([]cell, len(values))
-	for i, v := range values {
-		row[i] = t.screen.cell(v)
+	row := make([]cell, 0, len(values))
+	for _, v := range values {
+		if note, ok := v.(Note); ok {
+			t.notes[len(t.rows)] = string(note)
+			continue
+		}
+		row = append(row, t.screen.cell(v))
 	}
 	t.rows = append(t.rows, row)
 }
@@ -92,6 +105,8 @@ func (s Screen) cell(value any) cell {
 		return cell{text: Escape(string(v)), right: s.Human, firm: true}
 	case Moment:
 		return cell{text: s.brief(v), firm: true}
+	case ID:
+		return cell{text: Escape(string(v)), firm: true, whole: true}
 	case string:
 		return cell{text: Escape(v)}
 	}
@@ -101,6 +116,9 @@ func (s Screen) cell(value any) cell {
 // Print writes the table.
 func (t *Table) Print(out io.Writer) error {
 	widths := t.widths()
+	if t.isTooWide(widths) {
+		return t.printLines(out)
+	}
 	if t.again && t.screen.Width > 0 {
 		widths = t.fixed
 	}
@@ -109,16 +127,17 @@ func (t *Table) Print(out io.Writer) error {
 		shrink(widths[:shown], t.firm(), t.screen.Width-t.indent)
 	}
 	t.fixed = widths
-	header := make([]cell, len(t.names))
-	for i, name := range t.names {
-		header[i] = cell{text: name, colored: Bold, right: t.isRight(i)}
+	if !t.again {
+		if _, err := io.WriteString(out, t.line(t.header()[:shown], widths)); err != nil {
+			return err
+		}
 	}
-	lines := append([][]cell{header}, t.rows...)
-	if t.again {
-		lines = t.rows
-	}
-	for _, row := range lines {
-		if _, err := io.WriteString(out, t.line(row[:min(shown, len(row))], widths)); err != nil {
+	for i, row := range t.rows {
+		text := t.line(row[:min(shown, len(row))], widths)
+		if note := t.notes[i]; note != "" {
+			text += t.note(note, widths[0]+gap)
+		}
+		if _, err := io.WriteString(out, text); err != nil {
 			return err
 		}
 	}
@@ -128,6 +147,25 @@ func (t *Table) Print(out io.Writer) error {
 		return err
 	}
 	return nil
+}
+
+// header returns the names as a row.
+func (t *Table) header() []cell {
+	header := make([]cell, len(t.names))
+	for i, name := range t.names {
+		header[i] = cell{text: name, colored: Bold, right: t.isRight(i)}
+	}
+	return header
+}
+
+// note returns a note as a line below its row, from the second column on.
+func (t *Table) note(text string, from int) string {
+	from += t.indent
+	text = Escape(text)
+	if t.screen.Width > 0 {
+		text = Fit(text, t.screen.Width-from)
+	}
+	return strings.Repeat(" ", from) + t.screen.Styled(Faint, text) + "\n"
 }
 
 // isRight reports whether a column is of numbers.

@@ -50,6 +50,49 @@ func TestTables(t *testing.T) {
 	}
 }
 
+// An id is what the next command is given: where it would be cut, rows become lines. What is said of a row stays whole
+// below it.
+func TestIDsAndNotesAreNotCut(t *testing.T) {
+	print := func(s Screen) string {
+		table := s.NewTable("ID", "USER", "USED", "ABOUT")
+		table.Row(ID("whk_0123456789abcdef"), "ada", Moment("2026-01-31T11:57:00Z"), "The nightly import", Note("disabled by 13"))
+		table.Row(ID("whk_1"), "eva", Moment("never"), "")
+		var out strings.Builder
+		if err := table.Print(&out); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	for width, want := range map[int]string{
+		0: `ID                    USER  USED                  ABOUT
+whk_0123456789abcdef  ada   2026-01-31T11:57:00Z  The nightly import
+                      disabled by 13
+whk_1                 eva   never                 
+`,
+		50: `ID                    USER  USED       ABOUT
+whk_0123456789abcdef  ada   3 min ago  The nightl…
+                      disabled by 13
+whk_1                 eva   never      
+`,
+		40: `ID     whk_0123456789abcdef
+USER   ada
+USED   3 min ago
+ABOUT  The nightly import
+       disabled by 13
+
+ID     whk_1
+USER   eva
+USED   never
+`,
+	} {
+		s := people(width)
+		s.Human = width > 0
+		if got := print(s); got != want {
+			t.Errorf("at %d columns:\n%swant\n%s", width, got, want)
+		}
+	}
+}
+
 func TestNothingInATableLeavesItsCell(t *testing.T) {
 	values := []string{
 		"\x1b[2J\x1b[31mred", "two\nlines\r\tand tabs", "\u202egnp.exe", "bell\a\u009b31m", "bad \xff bytes", "\u200b\ufeff\u2028",
