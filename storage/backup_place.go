@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/rowback/rowback/storage/backup"
 	"github.com/rowback/rowback/storage/bucket"
@@ -86,7 +85,7 @@ func CopyBackupSettings(ctx context.Context, name, path string, o Options) (has 
 	if err := t.FetchAs(ctx, m, datadir.SettingsFile, *m.Settings, &text); err != nil {
 		return false, err
 	}
-	return true, os.WriteFile(path, text.Bytes(), 0o600)
+	return true, datadir.WriteSettings(path, text.Bytes())
 }
 
 // FindBackup returns the backup that a name stands for: that of a manifest, or of a target, whose newest it is.

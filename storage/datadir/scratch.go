@@ -22,3 +22,6 @@ func Make(dir string) error {
 
 // OpenSettings opens a copy of the settings.
 func OpenSettings(path string) (*os.File, error) { return os.Open(path) }
+
+// WriteSettings writes a copy of settings, for its owner alone.
+func WriteSettings(path string, text []byte) error { return os.WriteFile(path, text, 0o600) }
