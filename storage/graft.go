@@ -53,10 +53,10 @@ func (s *Store) Graft(ctx context.Context, g Graft, r Request) (out Grafted, err
 	scratch := s.blobs.Scratch("graft")
 	defer s.blobs.RemoveScratch(scratch)
 	// Few threads and little memory: the store goes on meanwhile.
-	o := s.Copies.places.options
-	o = Options{
+	given := s.Copies.places.options
+	o := Options{
 		Memory: s.budget.memory / 4, Threads: 1, NewID: s.newID, Log: s.log, Pages: s.pages,
-		BackupBucket: o.BackupBucket, BackupLease: o.BackupLease,
+		BackupBucket: given.BackupBucket, BackupLease: given.BackupLease,
 	}
 	from, was, err := openFamily(ctx, Extraction{
 		Backup: g.Backup, Project: g.Project, Dataset: g.Dataset, Scratch: filepath.Join(scratch, "from"),

@@ -26,7 +26,7 @@ type Options struct {
 	Objects *ObjectStore     // where the objects are; nil: where store.json says, or in the directory
 	Backups string           // where the server's backups are: a directory, or s3://bucket/prefix; empty: it has none
 
-	BackupBucket *ObjectStore  // how buckets with backups are reached; its URL is of no account; nil: as the environment says
+	BackupBucket *ObjectStore  // how buckets with backups are reached, without its URL; nil: as the environment says
 	BackupLease  time.Duration // backup.Where; for tests
 
 	// Catalog is the URL of a PostgreSQL database that has the catalog; empty: it is where it was, which must be the

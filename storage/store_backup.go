@@ -6,18 +6,17 @@ import (
 	"io/fs"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/rowback/rowback/storage/backup"
-	"github.com/rowback/rowback/storage/bucket"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/fault"
 )
 
 // A backup of the store, or of a fork family, is what the objects and the catalog are at one moment, its cut, in
-// another directory or in a bucket (package backup). Commits, forks, merges and compaction go on meanwhile: objects do not change, so
-// they are copied at leisure, and only those that the target does not have. Three things do change, and are dealt with:
+// another directory or in a bucket (package backup). Commits, forks, merges and compaction go on meanwhile: objects do
+// not change, so they are copied at leisure, and only those that the target does not have. Three things do change, and
+// are dealt with:
 //
 //   - labels, which are replaced. They are read while none is written, at the moment of the cut (store_backup_cut.go).
 //   - descriptions of commits, which an erasure writes again. They are read again where there was one since the last
@@ -96,9 +95,11 @@ func (bs *StoreBackups) Make(ctx context.Context, n NewStoreBackup, r Request) (
 	return bs.MakeIn(ctx, bs.place, n, r)
 }
 
-// MakeIn makes a backup in a directory or below a prefix of a bucket, which is empty, missing, or has earlier backups of
-// this store.
-func (bs *StoreBackups) MakeIn(ctx context.Context, place string, n NewStoreBackup, r Request) (backup.Manifest, error) {
+// MakeIn makes a backup in a directory or below a prefix of a bucket, which is empty, missing, or has earlier backups
+// of this store.
+func (bs *StoreBackups) MakeIn(
+	ctx context.Context, place string, n NewStoreBackup, r Request,
+) (backup.Manifest, error) {
 	bs.change(func(s *BackupState) { s.Running = true })
 	m, err := bs.makeIn(ctx, place, n, r)
 	bs.change(func(s *BackupState) {
@@ -223,7 +224,9 @@ func (bs *StoreBackups) holding(ctx context.Context, erased []ErasedDataset) []E
 }
 
 // ListBackups lists the backups in a place, newest first, and the manifests that can't be read.
-func ListBackups(ctx context.Context, place string, o Options) (list []backup.Manifest, unreadable []string, err error) {
+func ListBackups(
+	ctx context.Context, place string, o Options,
+) (list []backup.Manifest, unreadable []string, err error) {
 	return listBackups(ctx, o.backupPlaces(), place)
 }
 
@@ -272,59 +275,6 @@ func CheckBackups(ctx context.Context, place string, aside bool, o Options) (out
 		return out, err
 	}
 	return t.Check(ctx, aside)
-}
-
-// explainTarget returns what a client is told of an error of a target.
-func explainTarget(ctx context.Context, err error) error {
-	errno := errnoOf(err)
-	var damaged *backup.FileError
-	switch {
-	case err == nil || ctx.Err() != nil || fault.KindOf(err) != fault.Internal:
-		return err
-	case errors.As(err, &damaged):
-		return errBackupDamaged(damaged).Because(err)
-	case errors.Is(err, bucket.ErrAway) && !errors.Is(err, backup.ErrAway):
-		return err // it is the one of the store's own objects
-	case errors.Is(err, bucket.ErrFull):
-		return fault.Errorf(fault.Unavailable, "backup_disk_full",
-			"The bucket of the backups takes no more: it is full, or its quota is used up. The earlier backups are as they "+
-				"were; make room there, or prune them.").Because(err)
-	case errors.Is(err, backup.ErrAway):
-		return fault.Errorf(fault.Unavailable, "backup_bucket_unavailable",
-			"The bucket of the backups does not answer, or refuses this server. The earlier backups are as they were; the "+
-				"server's log has the reason. Check its address and the credentials, then ask again.").Because(err)
-	case errors.Is(err, errInObjects):
-		return fault.Errorf(fault.Conflict, "backup_target_taken",
-			"The place for backups is in the bucket of the store's own objects. Start the server with another --backup-to.").
-			Because(err)
-	case errors.Is(err, backup.ErrInUse):
-		return fault.Errorf(fault.Conflict, "backup_running",
-			"Another backup, pruning or check of the backups is running. Ask again when it is done.").Because(err)
-	case errors.Is(err, backup.ErrOther) || errors.Is(err, backup.ErrNotTarget):
-		return fault.Errorf(fault.Conflict, "backup_target_taken",
-			"The place for backups has something else, or the backups of another store. "+
-				"Start the server with another --backup-to.").Because(err)
-	case errno == syscall.ENOSPC || errno == syscall.EDQUOT:
-		return fault.Errorf(fault.Unavailable, "backup_disk_full",
-			"The disk of the backups is full. The earlier backups are as they were; make room there, or prune them.").
-			Because(err)
-	}
-	return fault.Errorf(fault.Unavailable, "backup_failed",
-		"The backup could not be written or read. The earlier ones are as they were; the server's log has the reason.").
-		Because(err)
-}
-
-// errBackupDamaged says which file of which backup is damaged.
-func errBackupDamaged(damaged *backup.FileError) *fault.Error {
-	what := "is not what was written"
-	if errors.Is(damaged, backup.ErrMissing) {
-		what = "is missing"
-	}
-	return fault.Errorf(fault.Corrupt, "backup_damaged",
-		"Backup %s is damaged: %s %s (%s in the place of the backups). Use another backup. If the store still has the file, "+
-			"rowback backup check --remove-damaged and a new backup copy it again.",
-		damaged.Backup, damaged.File, what, damaged.Place).
-		With("backup", damaged.Backup).With("file", damaged.File)
 }
 
 // A BackupPlan is how often backups are made, and how many are kept.

@@ -19,7 +19,8 @@ var errWithdrawn = &fault.Error{
 
 // Still refuses a caller who may see less than when the request was let in: the user was removed or disabled, the token
 // or session has ended, or a project or the role of an admin was taken away. Which projects an answer is about is not
-// looked at. A token of an identity provider, which lasts minutes, may have expired. Where users can't be read, nobody can have been removed since, and what goes on may go on.
+// looked at. A token of an identity provider, which lasts minutes, may have expired. Where users can't be read, nobody
+// can have been removed since, and what goes on may go on.
 func Still(c access.Caller) error {
 	now := c.Begun()
 	if now.Refused != nil && now.Refused.Unavailable {

@@ -45,8 +45,8 @@ func (t *Target) Prune(ctx context.Context, keep int, dry bool) (out Pruned, err
 	return out, err
 }
 
-// lockFull locks a bucket that is full, in which the lock needs room too: that of the manifests that go anyway, which no
-// other backup needs.
+// lockFull locks a bucket that is full, in which the lock needs room too. It makes room first, by removing the
+// manifests of backups that go anyway.
 func (t *Target) lockFull(ctx context.Context, keep int, dry bool) (gone []string, err error) {
 	if dry {
 		return nil, nil // nothing is removed

@@ -14,8 +14,8 @@ const SettingsFile = "settings.db"
 // SettingsBefore matches the settings of earlier versions that are kept.
 const SettingsBefore = "settings.before-*.db"
 
-// RemoveSettings removes the settings of a data directory, which are elsewhere, and those of earlier versions with them:
-// they have secrets, and would bring back users who were removed.
+// RemoveSettings removes the settings of a data directory, which are elsewhere, and those of earlier versions with
+// them: they have secrets, and would bring back users who were removed.
 func RemoveSettings(dir string) error {
 	paths, err := filepath.Glob(filepath.Join(dir, SettingsBefore))
 	for _, suffix := range []string{"-wal", "-shm", ""} {
