@@ -205,6 +205,7 @@ func TestACommandLineThatMakesNoSenseAsksNothing(t *testing.T) {
 		"merge --dataset x":  "missing flags: --from",
 		"import --dataset x": "<files> ... is missing",
 		"frobnicate":         "there is no command frobnicate. To list them: rowback help",
+		"--server h:1 log":   "--server goes behind the command, as in: rowback dataset list --server VALUE",
 		"dataset show":       "<dataset> is missing (see rowback dataset show --help)",
 		"dataset-version increment-version --dataset-name x --nonsense": "unknown flag --nonsense",
 	} {

@@ -14,6 +14,9 @@ func misread(parser *kong.Kong, args []string, err error) error {
 	command := commandOf(parser, args)
 	said := err.Error()
 	switch verbs := verbsOf(nodeOf(parser, args)); {
+	case command == "rowback" && flagFirst.MatchString(said):
+		err = fmt.Errorf("%s goes behind the command, as in: rowback dataset list %[1]s VALUE",
+			flagFirst.FindStringSubmatch(said)[1])
 	case namesDatasetByFlag(command, err):
 		err = errors.New("the dataset is named without a flag: " + command + " NAME")
 	case command == "rowback" && unknownVerb.MatchString(said):
@@ -30,6 +33,9 @@ func misread(parser *kong.Kong, args []string, err error) error {
 	}
 	return fmt.Errorf("%w (see %s --help)", err, command)
 }
+
+// flagFirst matches the refusal of a flag that every command about a server has, where it stands before the command.
+var flagFirst = regexp.MustCompile(`^unknown flag (--(?:server|api-key|profile|project-id))\b`)
 
 // missingValue matches what the parser says of a flag at the end of the line.
 var missingValue = regexp.MustCompile(`^(--[a-z0-9-]+): expected .* value but got "EOL"`)
