@@ -285,7 +285,7 @@ func IDOf(name string) string {
 }
 
 // Locate opens the target of a backup. Without an id, it is the newest complete one of the whole store, or else of a
-// part of it.
+// part of it; none where the manifest of a newer one can't be read, as that may be the one that is meant.
 func Locate(ctx context.Context, w Where, id string) (t *Target, m Manifest, err error) {
 	if t, err = Open(ctx, w); err != nil {
 		return nil, m, err
@@ -302,7 +302,7 @@ func Locate(ctx context.Context, w Where, id string) (t *Target, m Manifest, err
 }
 
 func (t *Target) newest(ctx context.Context) (best Manifest, err error) {
-	all, _, err := t.List(ctx)
+	all, unreadable, err := t.List(ctx)
 	if err != nil {
 		return best, err
 	}
@@ -321,6 +321,12 @@ func (t *Target) newest(ctx context.Context) (best Manifest, err error) {
 		if rank(m) >= rank(best) {
 			best = m
 		}
+	}
+	// An older one is not taken in silence for the newest, whose manifest can't be read.
+	if n := len(unreadable); n > 0 && unreadable[n-1] > best.ID {
+		id := strings.TrimSuffix(unreadable[n-1], manifestEnd)
+		return best, fmt.Errorf("%w. It is newer than all that can be read; name one of these to use it",
+			&FileError{id, "its manifest", manifestPlace(id), ErrDamaged})
 	}
 	if best.ID == "" {
 		err = ErrNone

@@ -115,6 +115,24 @@ func TestPruningLeavesWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
+// Where the manifest of the newest backup can't be read, an older one is restored only if it is named.
+func TestAnOlderBackupIsNotTakenForTheNewest(t *testing.T) {
+	_, target, _, made := threeBackups(t)
+	spoil(t, manifestOf(target, made[2]))
+	_, err := storage.FindBackup(t.Context(), target, storage.Options{})
+	if !errors.Is(err, backup.ErrDamaged) || !strings.Contains(err.Error(), made[2].ID) {
+		t.Errorf("the newest is damaged: %v", err)
+	}
+	found, err := storage.FindBackup(t.Context(), manifestOf(target, made[1]), storage.Options{})
+	if err != nil || found.ID != made[1].ID {
+		t.Errorf("the one that was named: %s, %v", found.ID, err)
+	}
+	storagetest.Must(t, os.Rename(manifestOf(target, made[0]), manifestOf(target, made[2])))
+	if _, err := storage.FindBackup(t.Context(), target, storage.Options{}); !errors.Is(err, backup.ErrDamaged) {
+		t.Errorf("the newest is another's: %v", err)
+	}
+}
+
 // spoil flips a bit of a file.
 func spoil(t *testing.T, path string) {
 	t.Helper()
