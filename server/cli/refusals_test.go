@@ -49,7 +49,7 @@ func TestEveryCommandSaysWhatIsWrongWithItsServer(t *testing.T) {
 				{"http://127.0.0.1:1", exitUnavailable, []string{"the server at http://127.0.0.1:1 can't be reached", "Does it run"}},
 				{expired.URL, exitRefused, []string{"the token is not valid", "rowback login", "--api-key"}},
 			} {
-				said, out, isRemote := saidBy(t, parser, shellWords(line)[1:], c.server)
+				out, isRemote, said := saidBy(t, parser, shellWords(line)[1:], c.server)
 				if !isRemote {
 					continue
 				}
@@ -71,7 +71,7 @@ func TestEveryCommandSaysWhatIsWrongWithItsServer(t *testing.T) {
 }
 
 // saidBy runs a command line, if it is one that talks to a server, and returns its error and what it printed.
-func saidBy(t *testing.T, parser *kong.Kong, words []string, server string) (said error, out string, isRemote bool) {
+func saidBy(t *testing.T, parser *kong.Kong, words []string, server string) (out string, isRemote bool, said error) {
 	t.Helper()
 	words = append(slices.Clone(words), "--api-key", "rbk_x")
 	if words[0] == "login" {
@@ -81,12 +81,12 @@ func saidBy(t *testing.T, parser *kong.Kong, words []string, server string) (sai
 	}
 	parsed, err := parser.Parse(words)
 	if err != nil {
-		return nil, "", false // it has no such flags
+		return "", false, nil // it has no such flags
 	}
 	var printed bytes.Buffer
 	if err := connect(parsed); err != nil {
-		return err, "", true
+		return "", true, err
 	}
 	said = parsed.Run(console{in: strings.NewReader(`{"id":1}`), out: &printed, err: io.Discard})
-	return said, printed.String(), true
+	return printed.String(), true, said
 }

@@ -31,7 +31,6 @@ type liar struct {
 	key, strangers *rsa.PrivateKey
 	asked          atomic.Int64 // requests for what it says of itself
 
-	mu        sync.Mutex
 	discovery map[string]any                   // in place of what an honest one says of itself
 	claims    map[string]any                   // in place of those of an honest token; nil: left out
 	sign      func(head, claims []byte) string // nil: as an honest one

@@ -73,6 +73,19 @@ window.__test = (() => {
       element?.focus()
       return !!element
     },
+    // What has the focus, whether that is what has a role and a name, and whether it can be seen to have it.
+    focused(role, name) {
+      let active = document.activeElement
+      while (active?.shadowRoot?.activeElement) active = active.shadowRoot.activeElement
+      if (!active || active === document.body) return { Shown: true }
+      const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(active)
+      const box = active.getBoundingClientRect()
+      return {
+        Is: active === find(role, name), Name: nameOf(active).slice(0, 80),
+        Shown: (outlineStyle !== 'none' && parseFloat(outlineWidth) > 0 || boxShadow !== 'none') &&
+          box.bottom > 0 && box.top < innerHeight,
+      }
+    },
     choose(label, option) {
       const element = field(label)
       const wanted = element && [...element.options].find((o) => flat(o.text) === option || o.value === option)

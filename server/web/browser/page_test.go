@@ -297,6 +297,27 @@ func (b *tab) choose(label, option string) {
 // press presses a key, such as kb.Enter, or types a text where the focus is.
 func (b *tab) press(keys string) { b.t.Helper(); b.run(chromedp.KeyEvent(keys)) }
 
+// tabTo presses Tab until what has a role and a name has the focus, which must be seen wherever it is on the way.
+func (b *tab) tabTo(role, name string) {
+	b.t.Helper()
+	b.until(fmt.Sprintf("there is no %s %q", role, name), func() bool { return b.has(role, name) })
+	for range 200 {
+		b.press(kb.Tab)
+		var focus struct {
+			Is, Shown bool
+			Name      string
+		}
+		b.call("focused", &focus, role, name)
+		if !focus.Shown {
+			b.t.Errorf("the focus on %q can't be seen", focus.Name)
+		}
+		if focus.Is {
+			return
+		}
+	}
+	b.t.Fatalf("the %s %q does not get the focus by Tab", role, name)
+}
+
 // escape closes the dialog that is open, with the keyboard.
 func (b *tab) escape() {
 	b.t.Helper()

@@ -3,6 +3,8 @@ package browser
 import (
 	"fmt"
 	"testing"
+
+	"github.com/chromedp/chromedp/kb"
 )
 
 // people makes a dataset of three commits, of which the second is an upsert of what the first wrote, and the third one of
@@ -99,6 +101,38 @@ func TestAPersonUndoesABlockedCommitWithItsCascade(t *testing.T) {
 	b.see("was rolled back.")
 	b.click("link", "Compare before and after")
 	b.see("3 → 4")
+}
+
+// Somebody without a mouse finds a dataset, looks at a commit in its history and undoes it with what blocks it, then takes
+// that back.
+func TestAWholeTaskByKeyboard(t *testing.T) {
+	s := demo(t)
+	dataset, commits := people(t, s)
+	var about struct{ Name string }
+	s.ask(t, "GET", "/api/v1/datasets/"+dataset, "", "", &about)
+	b := visit(t, s, "/")
+	b.tabTo("link", about.Name)
+	b.press(kb.Enter)
+	b.tabTo("link", "History")
+	b.press(kb.Enter)
+	b.see("3 commits")
+	b.tabTo("link", fmt.Sprint(commits[1]))
+	b.press(kb.Enter)
+	b.tabTo("link", "Roll back…")
+	b.press(kb.Enter)
+	b.see(fmt.Sprintf("Commit %d is blocked by commit %d", commits[1], commits[2]))
+	b.tabTo("checkbox", "Undo this commit too")
+	b.press(" ")
+	b.see("The dataset would have 3 records (4 now)")
+	b.tabTo("button", "Roll back 2 commits")
+	b.press(kb.Enter)
+	b.see(fmt.Sprintf("Commit %d and 1 commit after it were rolled back.", commits[1]))
+	b.tabTo("link", "Undo this…")
+	b.press(kb.Enter)
+	b.see("not blocked")
+	b.tabTo("button", "Roll back commit")
+	b.press(kb.Enter)
+	b.see("was rolled back.")
 }
 
 func TestAPersonRestoresAnEarlierState(t *testing.T) {
