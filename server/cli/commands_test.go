@@ -204,7 +204,7 @@ func TestACommandLineThatMakesNoSenseAsksNothing(t *testing.T) {
 		"actions --dataset x --upstream-delta --since-forking": "can't be used together",
 		"merge --dataset x":  "missing flags: --from",
 		"import --dataset x": "<files> ... is missing",
-		"frobnicate":         "there is no command frobnicate. To list them: rowback help",
+		"frobnicate":         "unknown command frobnicate. Run rowback help for a list of commands",
 		"--server h:1 log":   "--server goes behind the command, as in: rowback dataset list --server VALUE",
 		"dataset show":       "<dataset> is missing (see rowback dataset show --help)",
 		"dataset-version increment-version --dataset-name x --nonsense": "unknown flag --nonsense",

@@ -120,7 +120,7 @@ type helpCmd struct {
 func (cmd *helpCmd) Run(c console) error {
 	if len(cmd.Command) > 0 {
 		if code := run(append(cmd.Command, "--help"), c); code != 0 {
-			return exitError{exitUsage, fmt.Errorf("there is no command %q", strings.Join(cmd.Command, " "))}
+			return exitError{exitUsage, fmt.Errorf("unknown command %q", strings.Join(cmd.Command, " "))}
 		}
 		return nil
 	}

@@ -20,7 +20,7 @@ func misread(parser *kong.Kong, args []string, err error) error {
 	case namesDatasetByFlag(command, err):
 		err = errors.New("the dataset is named without a flag: " + command + " NAME")
 	case command == "rowback" && unknownVerb.MatchString(said):
-		return fmt.Errorf("there is no command %s. To list them: rowback help", unknownVerb.FindStringSubmatch(said)[1])
+		return fmt.Errorf("unknown command %s. Run rowback help for a list of commands", unknownVerb.FindStringSubmatch(said)[1])
 	case verbs != "" && unknownVerb.MatchString(said):
 		err = fmt.Errorf("%w: the verbs of %s are %s", err, command, verbs)
 	case missingValue.MatchString(said):

@@ -36,7 +36,7 @@ type Colored struct {
 // printed as lines.
 type ID string
 
-// Note is said of a row as a whole, on a line of its own below it. It is no cell.
+// Note is a remark about a whole row. It is not a cell: it is printed on a line of its own, below the row.
 type Note string
 
 // Table is rows under names. Nothing in it breaks a line or leaves its cell.

@@ -163,5 +163,5 @@ func read(ctx context.Context, p place, name string) ([]byte, error) {
 	return text.Bytes(), err
 }
 
-// isMissing reports whether there is no such file.
+// isMissing reports whether an error says that the file does not exist.
 func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

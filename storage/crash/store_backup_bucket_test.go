@@ -233,7 +233,7 @@ func TestABackupToABucketStopsAtAnyStep(t *testing.T) {
 					t.Errorf("step %d: nothing was stopped: %v", step, err)
 				}
 				if code := storage.Explain(err).Code; isFull && s.Crashed && code != "backup_disk_full" {
-					t.Errorf("step %d: a bucket that is full is told as %s: %v", step, code, err)
+					t.Errorf("step %d: a full bucket is reported as %s: %v", step, code, err)
 				}
 				b.backUp(target)
 				wholeTarget(t, target)

@@ -444,7 +444,7 @@ func TestABackupStopsAtAnyStep(t *testing.T) {
 				t.Errorf("step %d failed and the backup was made", step)
 			}
 			if code := storage.Explain(err).Code; full && s.Crashed && code != "backup_disk_full" {
-				t.Errorf("a full disk is told as %s", code)
+				t.Errorf("a full disk is reported as %s", code)
 			}
 			if !full {
 				b.Store.Close()
