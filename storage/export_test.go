@@ -63,11 +63,14 @@ func (s *Store) Redescribed(d catalog.Dataset, commit int64) (stored, again []by
 	return stored, again, err
 }
 
-// Promises is of how many jobs that go on the receipts are kept.
-func (s *Store) Promises() (n int) {
-	s.Requests.promises.Range(func(any, any) bool { n++; return true })
-	return n
+// JobServers are the servers that have unfinished jobs.
+func (s *Store) JobServers(ctx context.Context) (list []int64, err error) {
+	err = s.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.JobServers(); return err })
+	return list, err
 }
+
+// Server is the number of the store's opening of its catalog.
+func (s *Store) Server() int64 { return s.catalog.Server() }
 
 // Queued is how many commits of a dataset hold its lock or wait for it.
 func (s *Store) Queued(dataset string) int { return s.catalog.Queued(dataset) }

@@ -201,6 +201,9 @@ func (g *group) batches() []*blob.Batch {
 // record records all commits in one transaction.
 func (g *group) record(tx catalog.Tx) error {
 	for _, r := range g.ready {
+		if err := r.answers.goesOn(tx); err != nil {
+			return err
+		}
 		if err := r.record(tx); err != nil {
 			return err
 		}

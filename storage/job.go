@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/fault"
@@ -13,27 +14,25 @@ func (q *Requests) StartJob(ctx context.Context, message string, r Request) (j c
 	now := q.now()
 	j = catalog.Job{
 		ID: q.newID(), Message: message, Answer: json.RawMessage("null"), CreatedAt: now, UpdatedAt: now,
+		Server: q.catalog.Server(),
 	}
-	var a answers
 	err = q.write(ctx, func(tx catalog.Tx) error {
-		if err := tx.AddJob(j); err != nil {
+		a, err := answer(q, tx, r, j)
+		if err != nil {
 			return err
 		}
-		if a, err = answer(q, tx, r, j); err != nil {
+		// With the job until the work ends: they are written again with what it did, so that they survive a lost catalog.
+		j.Promised = a.Receipts
+		if err := tx.AddJob(j); err != nil {
 			return err
 		}
 		return a.record(tx)
 	})
-	if err == nil {
-		// In memory until the work ends: they are written again with what it did, so that they survive a lost catalog.
-		q.promises.Store(j.ID, a.Receipts)
-	}
 	return j, err
 }
 
 // FailJob records that the work failed, and why. A job that has ended stays as it is: what it did stands.
 func (q *Requests) FailJob(ctx context.Context, j catalog.Job, message string, answer json.RawMessage) error {
-	q.promises.Delete(j.ID)
 	return q.write(ctx, func(tx catalog.Tx) error {
 		j, err := tx.Job(j.ID)
 		// A failure that comes after the work stands, as of sending its answer, must not hide it.
@@ -41,7 +40,7 @@ func (q *Requests) FailJob(ctx context.Context, j catalog.Job, message string, a
 			return err
 		}
 		j.Progress, j.Message, j.Answer, j.UpdatedAt = catalog.JobFailed, message, answer, q.now()
-		return tx.SetJob(j)
+		return tx.PutJob(j)
 	})
 }
 
@@ -65,4 +64,45 @@ func (q *Requests) ReportJob(ctx context.Context, id string, percent int, messag
 		j.Progress, j.Message, j.UpdatedAt = min(max(percent, 0), catalog.JobDone-1), message, q.now()
 		return tx.SetJob(j)
 	})
+}
+
+// errJobFailed is for work that was given up before it could be recorded: its client was told that it failed.
+var errJobFailed = fault.Errorf(fault.Unavailable, "job_given_up",
+	"The server could not reach the catalog's database for a while, and the job was taken for failed. "+
+		"Nothing was changed. Send the request again.")
+
+// goesOn refuses to record work whose job was given up after its answer was made.
+func (a answers) goesOn(tx catalog.Tx) error {
+	if a.Job == nil {
+		return nil
+	}
+	j, err := tx.Job(a.Job.ID)
+	if err == nil && j.Progress == catalog.JobFailed {
+		err = errJobFailed
+	}
+	return err
+}
+
+// GiveUpJobs marks the unfinished jobs of servers that have ended as failed.
+func (q *Requests) GiveUpJobs(ctx context.Context) error {
+	var of []int64
+	if err := q.catalog.Read(ctx, func(tx catalog.Tx) (err error) { of, err = tx.JobServers(); return err }); err != nil {
+		return err
+	}
+	// In this order: a server that is not among them now has ended, whenever its jobs began.
+	alive, err := q.catalog.Servers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, server := range of {
+		if slices.ContainsFunc(alive, func(s catalog.Server) bool { return s.ID == server }) {
+			continue
+		}
+		if err := q.write(ctx, func(tx catalog.Tx) error {
+			return tx.FailJobs(server, "The server ended before this was done.", q.now())
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -115,10 +115,16 @@ func (j *journal) label(ctx context.Context, r Request, f func(tx catalog.Tx, l 
 	// written is recorded or undone.
 	l := &labels{journal: j, dry: r.Preview != nil}
 	err := j.catalog.Write(ctx, func(tx catalog.Tx) error {
-		if err := f(tx, l); err != nil || !l.dry {
-			return err
+		err := f(tx, l)
+		for _, dataset := range l.of {
+			if err == nil {
+				err = tx.Touch(dataset)
+			}
 		}
-		return errDry
+		if err == nil && l.dry {
+			err = errDry
+		}
+		return err
 	})
 	switch {
 	case errors.Is(err, errDry):

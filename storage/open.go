@@ -174,12 +174,10 @@ func (s *Store) bringUp(ctx context.Context) error {
 	return s.catchUp(ctx, s.dir.last, s.dir.vouched)
 }
 
-// forget drops what was kept for a time, and ends the jobs of the process before.
+// forget drops what was kept for a time, and ends the jobs of servers that are gone.
 func (s *Store) forget(ctx context.Context) error {
-	return s.catalog.Write(ctx, func(tx catalog.Tx) error {
-		return errors.Join(tx.ForgetReceipts(s.now().Add(-receiptsKept)),
-			tx.FailJobs("The server was restarted before this was done.", s.now()))
-	})
+	err := s.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.ForgetReceipts(s.now().Add(-receiptsKept)) })
+	return errors.Join(err, s.Requests.GiveUpJobs(ctx))
 }
 
 // Close closes the store. Nothing may be under way.

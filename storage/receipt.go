@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/rowback/rowback/storage/catalog"
@@ -49,10 +48,7 @@ type answers struct {
 func (a answers) isEmpty() bool { return len(a.Receipts) == 0 && a.Job == nil }
 
 // Requests keeps the answers to requests, and the jobs: work that was answered before it was done.
-type Requests struct {
-	*journal
-	promises sync.Map // by the id of a job that goes on: the receipts of its request
-}
+type Requests struct{ *journal }
 
 // answer is the answer to a request, if it asked for that to be kept.
 func answer[T any](q *Requests, tx catalog.Tx, r Request, result T) (a answers, err error) {
@@ -174,13 +170,14 @@ const receiptsKept = 30 * 24 * time.Hour
 // with the work, so that the same request does nothing twice where the catalog is lost.
 func (q *Requests) jobDone(tx catalog.Tx, id string, answer json.RawMessage) (a answers, err error) {
 	j, err := tx.Job(id)
+	if err == nil && j.Progress == catalog.JobFailed {
+		err = errJobFailed
+	}
 	if err != nil {
 		return a, err
 	}
 	j.Progress, j.Message, j.Answer, j.UpdatedAt = catalog.JobDone, "Done.", answer, q.now()
-	if promised, ok := q.promises.LoadAndDelete(id); ok {
-		a.Receipts = promised.([]catalog.Receipt)
-	}
+	a.Receipts, j.Promised = j.Promised, nil
 	a.Job = &j
 	return a, nil
 }

@@ -44,6 +44,7 @@ type Catalog struct {
 	in    database
 	hook  Hook
 
+	server    int64 // Server
 	locks     *lockTable
 	sequences sequences
 	ranks     *ranks
@@ -56,7 +57,7 @@ type Catalog struct {
 // newCatalog is a catalog in a database that is open.
 func newCatalog(write, read *sql.DB, in database, hook Hook) *Catalog {
 	return &Catalog{
-		write: write, read: read, in: in, hook: hook,
+		write: write, read: read, in: in, hook: hook, server: time.Now().UnixMicro(),
 		locks: newLockTable(), sequences: sequences{last: map[string]int64{}}, ranks: newRanks(),
 	}
 }

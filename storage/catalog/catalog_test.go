@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -400,7 +401,8 @@ func TestUnfinishedJobsFail(t *testing.T) {
 				return err
 			}
 		}
-		return tx.FailJobs("interrupted", start)
+		other := Job{ID: "another server's", Server: 7, Answer: []byte("null"), Promised: []Receipt{{Key: "k"}}}
+		return errors.Join(tx.AddJob(other), tx.FailJobs(0, "interrupted", start))
 	})
 	f.must(func(tx Tx) error {
 		for id, want := range map[string]string{"new": "interrupted", "half": "interrupted", "done": "", "failed": ""} {
@@ -409,8 +411,47 @@ func TestUnfinishedJobsFail(t *testing.T) {
 				t.Errorf("%s: %+v, %v", id, j, err)
 			}
 		}
+		other, err := tx.Job("another server's")
+		if err != nil || other.Progress != 0 || other.Server != 7 || len(other.Promised) != 1 {
+			t.Errorf("the job of another server: %+v, %v", other, err)
+		}
+		if of, err := tx.JobServers(); err != nil || !slices.Equal(of, []int64{7}) {
+			t.Errorf("the jobs are of %v, %v", of, err)
+		}
 		return nil
 	})
+}
+
+// Every change of a dataset has a number, and who has read up to one finds those after it.
+func TestChangesAreNumbered(t *testing.T) {
+	f := open(t)
+	f.must(func(tx Tx) error {
+		return errors.Join(tx.AddDataset(f.dataset("d", "people")), tx.AddDataset(f.dataset("e", "others")))
+	})
+	var from int64
+	since := func(limit int, want ...string) {
+		t.Helper()
+		f.must(func(tx Tx) error {
+			got, last, err := tx.ChangedSince(from, limit)
+			if err != nil || !slices.Equal(got, want) || (last > from) != (len(want) > 0) {
+				t.Errorf("changed: %v, up to %d, and not %v (%v)", got, last, want, err)
+			}
+			from = last
+			return nil
+		})
+	}
+	since(1, "d")
+	since(9, "e")
+	since(9)
+	f.must(func(tx Tx) error { return errors.Join(tx.Touch("d"), tx.Touch("e"), tx.Touch("d"), tx.Touch("nothing")) })
+	since(9, "e", "d")
+	f.must(func(tx Tx) error {
+		if last, err := tx.LastChange(); err != nil || last != from {
+			t.Errorf("the last is %d, not %d, %v", last, from, err)
+		}
+		return tx.MoveHead("e", 0, 0, "others")
+	})
+	since(9, "e")
 }
 
 // Numbers that were drawn and not recorded are drawn again after a restart, and never before.

@@ -185,7 +185,8 @@ func (tx Tx) AddDataset(d Dataset) error {
 		upstream = d.UpstreamID
 	}
 	if err := tx.exec(
-		`INSERT INTO datasets (`+datasetColumns+`, vacuumed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		`INSERT INTO datasets (`+datasetColumns+`, vacuumed_at, changed)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, `+nextChange+`)`,
 		d.ID, d.FamilyID, d.ProjectID, d.Name, d.Head, d.SchemaID, d.PropertiesID, micros(d.CreatedAt), deleted, upstream,
 		d.ForkCommit, d.IsNamesake, timeOrNull(d.VacuumedAt),
 	); err != nil {
@@ -196,7 +197,8 @@ func (tx Tx) AddDataset(d Dataset) error {
 
 // MoveHead sets a dataset's head and name if its head is still from. Otherwise it returns ErrMoved.
 func (tx Tx) MoveHead(id string, from, to int64, name string) error {
-	return tx.one(ErrMoved, `UPDATE datasets SET head = $1, name = $2 WHERE id = $3 AND head = $4`, to, name, id, from)
+	return tx.one(ErrMoved, `UPDATE datasets SET head = $1, name = $2, changed = `+nextChange+`
+		WHERE id = $3 AND head = $4`, to, name, id, from)
 }
 
 // SetDeleted marks a dataset as deleted at that time, or, with a zero time, as not deleted.

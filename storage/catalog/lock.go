@@ -22,6 +22,19 @@ func (c *Catalog) Join(ctx context.Context, name string) (*Turn, error) {
 	return c.locks.wait(ctx, &Turn{name: name, joins: true})
 }
 
+// TryLock is Lock for those that do not wait: ok is false where someone has the lock. It is for duties, which one server
+// has for long: held ends with ctx, with unlock, and when the lock is lost.
+func (c *Catalog) TryLock(
+	ctx context.Context, name string,
+) (held context.Context, unlock func(), ok bool, err error) {
+	turn, ok := c.locks.try(name)
+	if !ok {
+		return ctx, func() {}, false, nil
+	}
+	held, end := context.WithCancel(ctx)
+	return held, func() { end(); turn.Leave() }, true, nil
+}
+
 // IsLocked reports whether someone holds the lock of that name.
 func (c *Catalog) IsLocked(name string) bool { return c.Queued(name) > 0 }
 
@@ -91,6 +104,19 @@ func (t *lockTable) wait(ctx context.Context, turn *Turn) (*Turn, error) {
 		}
 		return turn, nil // it came at the same moment, perhaps with something handed over
 	}
+}
+
+// try takes a lock that no one has or waits for.
+func (t *lockTable) try(name string) (turn *Turn, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.queues[name]) > 0 {
+		return nil, false
+	}
+	turn = &Turn{table: t, name: name, come: make(chan struct{})}
+	close(turn.come)
+	t.queues[name] = []*Turn{turn}
+	return turn, true
 }
 
 // giveUp takes a turn out of its queue, unless it holds the lock by now.

@@ -62,6 +62,8 @@ var conformance = map[string]func(*testing.T){
 	"TestDrawingAtOnce":                     TestDrawingAtOnce,
 	"TestRecordedSequences":                 TestRecordedSequences,
 	"TestLocksExclude":                      TestLocksExclude,
+	"TestALockIsTried":                      TestALockIsTried,
+	"TestChangesAreNumbered":                TestChangesAreNumbered,
 }
 
 // embeddedOnly are the tests that say nothing of PostgreSQL, and why.

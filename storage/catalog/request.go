@@ -74,17 +74,28 @@ type Job struct {
 	Answer    json.RawMessage `json:"answer"` // of work that is done; else null
 	CreatedAt time.Time       `json:"created_at"`
 	UpdatedAt time.Time       `json:"updated_at"`
+
+	Server   int64     `json:"-"` // that does the work (Catalog.Server)
+	Promised []Receipt `json:"-"` // of the request that asked for it, until it has ended
 }
 
 const jobColumns = `id, progress, message, answer, created_at, updated_at`
 
-// AddJob adds a job's row.
+// AddJob adds the row of a job that begins.
 func (tx Tx) AddJob(j Job) error {
-	return tx.exec(`INSERT INTO jobs (`+jobColumns+`) VALUES ($1, $2, $3, $4, $5, $6)`,
-		j.ID, j.Progress, j.Message, string(j.Answer), micros(j.CreatedAt), micros(j.UpdatedAt))
+	promised := ""
+	if len(j.Promised) > 0 {
+		text, err := json.Marshal(j.Promised)
+		if err != nil {
+			return err
+		}
+		promised = string(text)
+	}
+	return tx.exec(`INSERT INTO jobs (`+jobColumns+`, server, promised) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		j.ID, j.Progress, j.Message, string(j.Answer), micros(j.CreatedAt), micros(j.UpdatedAt), j.Server, promised)
 }
 
-// PutJob adds a job's row, or updates the existing one.
+// PutJob adds the row of a job that has ended, or updates the existing one.
 func (tx Tx) PutJob(j Job) error {
 	answer, err := compact(j.Answer)
 	if err != nil {
@@ -92,7 +103,7 @@ func (tx Tx) PutJob(j Job) error {
 	}
 	return tx.exec(`INSERT INTO jobs (`+jobColumns+`) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (id) DO UPDATE SET progress = excluded.progress, message = excluded.message,
-		answer = excluded.answer, updated_at = excluded.updated_at`,
+		answer = excluded.answer, updated_at = excluded.updated_at, promised = ''`,
 		j.ID, j.Progress, j.Message, answer, micros(j.CreatedAt), micros(j.UpdatedAt))
 }
 
@@ -106,17 +117,25 @@ func (tx Tx) SetJob(j Job) error {
 func (tx Tx) Job(id string) (Job, error) {
 	return get(tx, func(s scanner) (j Job, err error) {
 		var created, updated int64
-		var answer string
-		err = s.Scan(&j.ID, &j.Progress, &j.Message, &answer, &created, &updated)
+		var answer, promised string
+		err = s.Scan(&j.ID, &j.Progress, &j.Message, &answer, &created, &updated, &j.Server, &promised)
 		j.Answer, j.CreatedAt, j.UpdatedAt = json.RawMessage(answer), moment(created), moment(updated)
+		if err == nil && promised != "" {
+			err = json.Unmarshal([]byte(promised), &j.Promised)
+		}
 		return j, err
-	}, `SELECT `+jobColumns+` FROM jobs WHERE id = $1`, id)
+	}, `SELECT `+jobColumns+`, server, promised FROM jobs WHERE id = $1`, id)
 }
 
-// FailJobs marks every unfinished job as failed.
-func (tx Tx) FailJobs(message string, at time.Time) error {
-	return tx.exec(`UPDATE jobs SET progress = -1, message = $1, updated_at = $2
-		WHERE progress >= 0 AND progress < 100`, message, micros(at))
+// JobServers lists the servers that have unfinished jobs.
+func (tx Tx) JobServers() ([]int64, error) {
+	return list(tx, scanInt, `SELECT DISTINCT server FROM jobs WHERE progress >= 0 AND progress < 100`)
+}
+
+// FailJobs marks the unfinished jobs of a server as failed.
+func (tx Tx) FailJobs(server int64, message string, at time.Time) error {
+	return tx.exec(`UPDATE jobs SET progress = -1, message = $1, updated_at = $2, promised = ''
+		WHERE server = $3 AND progress >= 0 AND progress < 100`, message, micros(at), server)
 }
 
 // ForgetFailures replaces what is said of failed jobs where it has a text.

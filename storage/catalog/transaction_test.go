@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/mattn/go-sqlite3"
 )
@@ -264,6 +265,40 @@ func TestLocksExclude(t *testing.T) {
 		t.Fatal(err)
 	}
 	other()
+}
+
+// A lock is tried without waiting, and its holder's context ends with it.
+func TestALockIsTried(t *testing.T) {
+	f := open(t)
+	held, unlock, ok, err := f.TryLock(t.Context(), "upkeep")
+	if err != nil || !ok || held.Err() != nil {
+		t.Fatalf("%v, %v, %v", ok, err, held.Err())
+	}
+	if _, none, ok, err := f.TryLock(t.Context(), "upkeep"); ok || err != nil {
+		t.Errorf("two have it: %v", err)
+	} else {
+		none() // which was not given, releases nothing
+	}
+	if _, _, ok, _ := f.TryLock(t.Context(), "upkeep"); ok {
+		t.Error("two have it")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if _, err := f.Lock(ctx, "upkeep"); err == nil {
+		t.Error("someone else got it who waited")
+	}
+	unlock()
+	if held.Err() == nil {
+		t.Error("whoever had it goes on")
+	}
+	again, err := f.Lock(t.Context(), "upkeep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, ok, _ := f.TryLock(t.Context(), "upkeep"); ok {
+		t.Error("it was taken from someone who waited for it")
+	}
+	again()
 }
 
 // The catalog and its journal are for their owner only, also where the file was there before.

@@ -1,0 +1,23 @@
+package catalog
+
+import (
+	"context"
+	"time"
+)
+
+// Server is a process that has the catalog open.
+type Server struct {
+	ID    int64     // of this opening: a process that opens the catalog again has another
+	Name  string    // for people
+	Since time.Time // when it opened the catalog
+}
+
+// Server returns the number of this opening of the catalog. No other opening, before or after, has it: what a server
+// answers for, such as a job, names it by that.
+func (c *Catalog) Server() int64 { return c.server }
+
+// Servers lists the servers that have the catalog open now, this one included. What another one answers for is given up
+// once that is not among them.
+func (c *Catalog) Servers(context.Context) ([]Server, error) {
+	return []Server{{ID: c.server, Since: time.UnixMicro(c.server).UTC()}}, nil
+}
