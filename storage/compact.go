@@ -59,8 +59,11 @@ func (u *Upkeep) compact(ctx context.Context, s *snapshot.Snapshot, c compaction
 	if err != nil {
 		return nil, err
 	}
-	u.compacted.placing.Lock()
-	defer u.compacted.placing.Unlock()
+	unlock, err := u.compacted.place(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	if err := batch.Publish(); err != nil {
 		return nil, errors.Join(err, u.blobs.TakeBack(path.Dir(made.Key)))
 	}

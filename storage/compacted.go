@@ -20,10 +20,12 @@ type substitutes struct {
 	byFamily map[string]*snapshot.Compacted
 	lost     map[string]bool // keys of those that can't be read
 	held     string          // the family that is losing rows: none of its compacted files is used
+}
 
-	// placing is held from when a compacted file gets its place until it is recorded, and while those that are not
-	// recorded are removed.
-	placing sync.Mutex
+// place takes the lock that is held from when a compacted file gets its place until it is recorded, and while those that
+// are not recorded are removed.
+func (s *substitutes) place(ctx context.Context) (unlock func(), err error) {
+	return s.catalog.Lock(ctx, "placing")
 }
 
 // of returns the compacted files of a family; nil: none is used now.

@@ -50,8 +50,11 @@ func (rs *Removals) remove(key string) error {
 // removeCompacted removes the compacted files of a family that the catalog does not have, those that were replaced a
 // moment ago included, and the key filters of files that are gone.
 func (rs *Removals) removeCompacted(ctx context.Context, family string) error {
-	rs.compacted.placing.Lock()
-	defer rs.compacted.placing.Unlock()
+	unlock, err := rs.compacted.place(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	known := map[string]bool{}
 	list, err := rs.compacted.list(ctx, family)
 	if err != nil {

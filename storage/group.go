@@ -39,8 +39,9 @@ type group struct {
 type ready struct {
 	publication
 	batch *blob.Batch
-	done  chan struct{} // closed by finish
-	err   error         // why it could not be finished; only once done is closed
+	fits  func(catalog.Tx) error // of its work
+	done  chan struct{}          // closed by finish
+	err   error                  // why it could not be finished; only once done is closed
 }
 
 // finish writes the commit's description, while others of its group are prepared.
@@ -142,7 +143,7 @@ func (w *work) enter() (*group, *ready) {
 	if g.rowIDs.unlockRowIDs == nil {
 		g.rowIDs = w.idSource
 	}
-	r := &ready{publication: w.publication, batch: w.batch, done: make(chan struct{})}
+	r := &ready{publication: w.publication, batch: w.batch, fits: w.fits, done: make(chan struct{})}
 	g.ready, g.last = append(g.ready, r), nil
 	g.leaveQuotas = append(g.leaveQuotas, w.leaveQuota)
 	w.batch, w.unlockRowIDs, w.leaveQuota = nil, nil, nil
@@ -205,6 +206,12 @@ func (g *group) record(tx catalog.Tx) error {
 			return err
 		}
 		if err := r.record(tx); err != nil {
+			return err
+		}
+		if r.fits == nil {
+			continue
+		}
+		if err := r.fits(tx); err != nil {
 			return err
 		}
 	}

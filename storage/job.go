@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"time"
 
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/fault"
@@ -83,8 +84,9 @@ func (a answers) goesOn(tx catalog.Tx) error {
 	return err
 }
 
-// GiveUpJobs marks the unfinished jobs of servers that have ended as failed.
-func (q *Requests) GiveUpJobs(ctx context.Context) error {
+// GiveUpJobs marks the unfinished jobs of servers that are gone as failed. since has when each was first found missing:
+// one that is cut off for less than patience comes back, and its jobs go on.
+func (q *Requests) GiveUpJobs(ctx context.Context, since map[int64]time.Time, patience time.Duration) error {
 	var of []int64
 	if err := q.catalog.Read(ctx, func(tx catalog.Tx) (err error) { of, err = tx.JobServers(); return err }); err != nil {
 		return err
@@ -96,6 +98,15 @@ func (q *Requests) GiveUpJobs(ctx context.Context) error {
 	}
 	for _, server := range of {
 		if slices.ContainsFunc(alive, func(s catalog.Server) bool { return s.ID == server }) {
+			delete(since, server)
+			continue
+		}
+		first, isKnown := since[server]
+		if !isKnown {
+			first = time.Now()
+			since[server] = first
+		}
+		if time.Since(first) < patience {
 			continue
 		}
 		if err := q.write(ctx, func(tx catalog.Tx) error {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
@@ -35,7 +36,7 @@ func TestAJobThatDoesNotStartPromisesNothing(t *testing.T) {
 	if of, err := b.JobServers(t.Context()); err != nil || !slices.Equal(of, []int64{b.Server()}) {
 		t.Errorf("the jobs are of %v, not %d, %v", of, b.Server(), err)
 	}
-	if err := b.Requests.GiveUpJobs(t.Context()); err != nil {
+	if err := b.Requests.GiveUpJobs(t.Context(), map[int64]time.Time{}, 0); err != nil {
 		t.Fatal(err)
 	}
 	if j, err = b.Requests.Job(t.Context(), j.ID); err != nil || j.Progress != 0 || len(j.Promised) != 1 {

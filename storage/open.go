@@ -177,7 +177,7 @@ func (s *Store) bringUp(ctx context.Context) error {
 // forget drops what was kept for a time, and ends the jobs of servers that are gone.
 func (s *Store) forget(ctx context.Context) error {
 	err := s.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.ForgetReceipts(s.now().Add(-receiptsKept)) })
-	return errors.Join(err, s.Requests.GiveUpJobs(ctx))
+	return errors.Join(err, s.Requests.GiveUpJobs(ctx, map[int64]time.Time{}, 0))
 }
 
 // Close closes the store. Nothing may be under way.

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"sync"
 
@@ -21,6 +22,9 @@ type Quota struct {
 type Quotas struct {
 	*journal
 
+	// Ask returns the quota of a project as it is now, where other servers may change it; nil: it is what Set says.
+	Ask func(ctx context.Context, project int64) (Quota, error)
+
 	mu     sync.Mutex
 	of     map[int64]Quota
 	taking map[int64]catalog.Usage // of commits that are about to be recorded
@@ -38,10 +42,13 @@ func (q *Quotas) Set(all map[int64]Quota) {
 }
 
 // Of returns the quota of a project; the zero value: it has none.
-func (q *Quotas) Of(project int64) Quota {
+func (q *Quotas) Of(ctx context.Context, project int64) (Quota, error) {
+	if q.Ask != nil {
+		return q.Ask(ctx, project)
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.of[project]
+	return q.of[project], nil
 }
 
 // Usage returns what a project stores.
@@ -56,28 +63,36 @@ func (q *Quotas) Usage(ctx context.Context, project int64) (u catalog.Usage, err
 // take refuses what would exceed a project's quota, and otherwise counts it until leave: others are measured with it
 // before it is in the catalog. So commits that are made at the same time do not exceed the quota together.
 func (q *Quotas) take(ctx context.Context, project int64, more catalog.Usage) (leave func(), err error) {
+	_, leave, err = q.takeOf(ctx, project, more)
+	return leave, err
+}
+
+// takeOf is take, and returns the quota as well.
+func (q *Quotas) takeOf(
+	ctx context.Context, project int64, more catalog.Usage,
+) (limit Quota, leave func(), err error) {
 	none := func() {}
+	limit, err = q.Of(ctx, project)
+	if err != nil || limit == (Quota{}) {
+		return limit, none, err
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	limit, ok := q.of[project]
-	if !ok {
-		return none, nil
-	}
 	has, err := q.Usage(ctx, project)
 	if err != nil {
-		return none, err
+		return limit, none, err
 	}
 	taking := q.taking[project]
 	has.Bytes += taking.Bytes
 	has.Records += taking.Records
 	if err := exceeds(project, "bytes", limit.Bytes, has.Bytes, more.Bytes); err != nil {
-		return none, err
+		return limit, none, err
 	}
 	if err := exceeds(project, "records", limit.Records, has.Records, more.Records); err != nil {
-		return none, err
+		return limit, none, err
 	}
 	q.add(project, more, 1)
-	return func() {
+	return limit, func() {
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		q.add(project, more, -1)
@@ -114,9 +129,24 @@ func (w *work) takeQuota(ctx context.Context) error {
 		return nil
 	}
 	more.Records = max(more.Records, 0) // room that is made counts once it is there
-	leave, err := w.store.Quotas.take(ctx, w.head.Dataset.ProjectID, more)
+	project := w.head.Dataset.ProjectID
+	limit, leave, err := w.store.Quotas.takeOf(ctx, project, more)
 	w.leaveQuota = leave
+	if w.store.Quotas.Ask != nil && limit != (Quota{}) {
+		w.fits = func(tx catalog.Tx) error { return limit.fits(tx, project, more) }
+	}
 	return err
+}
+
+// fits refuses, in the transaction that records more, what exceeds a project's quota with it: what other servers were
+// about to record was not known before. Transactions that write are one after another.
+func (limit Quota) fits(tx catalog.Tx, project int64, more catalog.Usage) error {
+	has, err := tx.Usage(project)
+	if err != nil {
+		return err
+	}
+	return errors.Join(exceeds(project, "bytes", limit.Bytes, has.Bytes-more.Bytes, more.Bytes),
+		exceeds(project, "records", limit.Records, has.Records-more.Records, more.Records))
 }
 
 // takeUndeleted refuses to bring a deleted dataset back if its records would exceed its project's quota: those of

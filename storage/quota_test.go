@@ -255,3 +255,61 @@ func TestUsageIsTheSumOfTheFiles(t *testing.T) {
 		t.Errorf("made anew: %+v, not %+v", again, after)
 	}
 }
+
+// Other servers may change a quota, and be about to record what nobody here knows of: the quota is asked for at each
+// commit, and what is stored is measured again where it is recorded.
+func TestOtherServersChangeAQuotaAndFillIt(t *testing.T) {
+	beside := func() {}
+	s, err := storage.Open(t.Context(), t.TempDir(), storage.Options{Threads: 1, Hook: func(string, string) error {
+		now := beside
+		beside = func() {}
+		now()
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	var ids []string
+	for _, name := range []string{"d", "e"} {
+		made, err := s.CreateDataset(t.Context(), storage.NewDataset{Name: name, ProjectID: 1, Key: []string{"id"}},
+			storage.Request{User: "ada"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, made.Dataset.ID)
+	}
+	limit, asked := storage.Quota{}, func() {}
+	ask := func(context.Context, int64) (storage.Quota, error) { asked(); return limit, nil }
+	s.Quotas.Ask = ask
+	if _, err := add(s, ids[0], catalog.Append, 1, 20); err != nil {
+		t.Errorf("without a quota: %v", err)
+	}
+	limit.Records = number(30)
+	// Once this one has been measured, what another server does is not counted here, and is recorded before it.
+	asked = func() {
+		beside = func() {
+			s.Quotas.Ask = nil
+			if _, err := add(s, ids[1], catalog.Append, 1, 6); err != nil {
+				t.Error(err)
+			}
+			s.Quotas.Ask = ask
+		}
+	}
+	if _, err := add(s, ids[0], catalog.Append, 21, 26); !errors.Is(err, storage.ErrQuota) ||
+		!strings.Contains(err.Error(), "it has 26, and this adds 6") {
+		t.Errorf("32 of 30 records: %v", err)
+	}
+	asked = func() {}
+	if u := usage(t, s, 1); u.Records != 26 {
+		t.Errorf("%+v", u)
+	}
+	if _, err := add(s, ids[0], catalog.Append, 21, 24); err != nil {
+		t.Errorf("30 of 30 records, after one that was refused: %v", err)
+	}
+	away := errors.New("away")
+	s.Quotas.Ask = func(context.Context, int64) (storage.Quota, error) { return storage.Quota{}, away }
+	if _, err := add(s, ids[0], catalog.Append, 31, 31); !errors.Is(err, away) {
+		t.Errorf("a quota that can't be asked for: %v", err)
+	}
+}

@@ -28,6 +28,7 @@ type ScrubState struct {
 	Bytes     int64     // read
 	Done      int64     // scrubs that came to their end
 	Completed time.Time // when the last of them did
+	Whole     bool      // this server scrubs, and has read every file: what is damaged is all known here
 }
 
 // Scrubs are those of a store's files.
@@ -50,8 +51,14 @@ func (s *Scrubs) State() (state ScrubState) {
 	return state
 }
 
-// Keep scrubs at once and then again and again, until ctx ends. A scrub that fails is tried again at the next time.
+// Keep scrubs at once and then again and again, until ctx ends. A scrub that fails is tried again at the next time. Of
+// several servers, one does.
 func (s *Scrubs) Keep(ctx context.Context, p ScrubPlan) {
+	s.Duty(ctx, "scrub", func(ctx context.Context) { s.keep(ctx, p) })
+}
+
+func (s *Scrubs) keep(ctx context.Context, p ScrubPlan) {
+	defer s.change(func(now *ScrubState) { now.Whole = false })
 	if p.Sleep == nil {
 		p.Sleep = sleep
 	}
@@ -76,7 +83,7 @@ func (s *Scrubs) Run(ctx context.Context, p ScrubPlan) error {
 	if err := errors.Join(one.index(), one.files(), one.compactedFiles(), one.backups()); err != nil {
 		return err
 	}
-	s.change(func(now *ScrubState) { now.Done, now.Completed = now.Done+1, s.now() })
+	s.change(func(now *ScrubState) { now.Done, now.Completed, now.Whole = now.Done+1, s.now(), true })
 	s.log.Info("every stored file was read", "files", s.State().Files, "damaged", len(s.verifier.Damaged()))
 	return nil
 }

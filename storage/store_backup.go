@@ -287,8 +287,12 @@ type BackupPlan struct {
 const backupRetry = 15 * time.Minute
 
 // Keep makes backups in the server's target, in the background, until ctx ends. The first is due so long after the
-// newest that is there.
+// newest that is there. Of several servers, one does.
 func (bs *StoreBackups) Keep(ctx context.Context, plan BackupPlan) {
+	bs.Duty(ctx, "backup", func(ctx context.Context) { bs.keep(ctx, plan) })
+}
+
+func (bs *StoreBackups) keep(ctx context.Context, plan BackupPlan) {
 	wait := bs.due(ctx, plan)
 	for sleep(ctx, wait) == nil {
 		wait = plan.Every

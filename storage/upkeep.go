@@ -192,10 +192,13 @@ const upkeepShare = 3
 const upkeepGathers = time.Second
 
 // Keep looks after the datasets in the background, until ctx ends: at first after all of them, then after those with
-// new commits.
-func (u *Upkeep) Keep(ctx context.Context) {
+// new commits. Of several servers, one does.
+func (u *Upkeep) Keep(ctx context.Context) { u.Duty(ctx, "upkeep", u.keep) }
+
+func (u *Upkeep) keep(ctx context.Context) {
 	var digesting sync.WaitGroup
 	digesting.Go(func() { u.keepDigests(ctx) })
+	digesting.Go(func() { u.sweepAmongOthers(ctx) })
 	defer digesting.Wait()
 	if err := u.noteAll(ctx); err != nil && ctx.Err() == nil {
 		u.log.Error("upkeep does not know the datasets", "error", err)

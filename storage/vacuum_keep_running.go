@@ -14,8 +14,10 @@ const (
 	vacuumEvery = time.Hour
 )
 
-// Keep vacuums the families that let something go, in the background, until ctx ends.
-func (v *Vacuums) Keep(ctx context.Context) {
+// Keep vacuums the families that let something go, in the background, until ctx ends. Of several servers, one does.
+func (v *Vacuums) Keep(ctx context.Context) { v.Duty(ctx, "vacuum", v.keep) }
+
+func (v *Vacuums) keep(ctx context.Context) {
 	for wait := vacuumFirst; sleep(ctx, wait) == nil; wait = vacuumEvery {
 		if err := v.RunAll(ctx); err != nil && ctx.Err() == nil {
 			v.log.Error("vacuum was not finished", "error", err)

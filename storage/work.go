@@ -31,7 +31,8 @@ type held struct {
 	request Request
 	unlock  func() // nil: no lock is held
 
-	leaveQuota func() // nil: nothing is counted for it
+	leaveQuota func()                 // nil: nothing is counted for it
+	fits       func(catalog.Tx) error // reports, once it is recorded, whether its project's quota has room for it; nil: it has
 }
 
 // hold is what a request's commit holds at first: nothing that has to be given back.

@@ -63,6 +63,7 @@ type Options struct {
 	Provider  Provider  // nil without single sign-on
 	Members   Members   // whom it vouches for; needed with Provider
 	Sessions  Sessions  // nil: they end with the program
+	Failures  Failures  // nil: logins that fail are counted here alone
 	Lives     Lives     // of sessions
 	Now       func() time.Time
 	Log       *slog.Logger
@@ -88,7 +89,7 @@ func New(o Options) *Gate {
 	}
 	o.Lives = o.Lives.filled()
 	o.Needed = o.Needed || len(o.Fixed) > 0 || o.Provider != nil
-	g := &Gate{options: o, failures: newThrottle(o.Now)}
+	g := &Gate{options: o, failures: newThrottle(o.Now, o.Failures, o.Log)}
 	g.fixed.Store(&o.Fixed)
 	return g
 }

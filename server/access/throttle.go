@@ -2,6 +2,7 @@ package access
 
 import (
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"sync"
@@ -28,9 +29,19 @@ func (e *TooManyError) Error() string {
 // Seconds is the wait in whole seconds, at least one.
 func (e *TooManyError) Seconds() int { return max(int((e.Wait+time.Second-1)/time.Second), 1) }
 
-// throttle counts failed logins. Successful ones do not count.
+// Failures counts failed logins for several servers together, by the address or the name.
+type Failures interface {
+	// Waits returns how long it takes until all attempts of each key are available again. One that is left out has all.
+	Waits(keys ...string) (map[string]time.Duration, error)
+	// Failed uses up an attempt of each key, which comes back after a pause.
+	Failed(pause time.Duration, keys ...string) error
+}
+
+// throttle counts failed logins. Successful ones do not count, and write nothing.
 type throttle struct {
 	now       func() time.Time
+	together  Failures // nil: there are no other servers
+	log       *slog.Logger
 	mu        sync.Mutex
 	ended     sync.Cond                // a check has ended
 	addresses map[netip.Addr]time.Time // when all attempts are available again
@@ -39,9 +50,9 @@ type throttle struct {
 }
 
 // newThrottle returns one that has seen no failure. now tells the time.
-func newThrottle(now func() time.Time) *throttle {
+func newThrottle(now func() time.Time, together Failures, log *slog.Logger) *throttle {
 	t := &throttle{
-		now: now, addresses: map[netip.Addr]time.Time{}, names: map[string]time.Time{}, checked: map[any]int{},
+		now: now, together: together, log: log, addresses: map[netip.Addr]time.Time{}, names: map[string]time.Time{}, checked: map[any]int{},
 	}
 	t.ended.L = &t.mu
 	return t
@@ -52,6 +63,7 @@ func newThrottle(now func() time.Time) *throttle {
 // many at once are no more guesses.
 func (t *throttle) try(from netip.Addr, name string, check func() bool) error {
 	from, name = conns.Network(from), nameKey(name)
+	t.learn(from, name)
 	if wait := t.begin(from, name); wait > 0 {
 		return &TooManyError{wait}
 	}
@@ -60,7 +72,59 @@ func (t *throttle) try(from netip.Addr, name string, check func() bool) error {
 	if right = check(); right {
 		return nil
 	}
+	t.tell(from, name)
 	return ErrWrong
+}
+
+// keysOf are an address and a name as servers count them together.
+func keysOf(from netip.Addr, name string) []string {
+	keys := []string{"address " + from.String()}
+	if name != "" {
+		keys = append(keys, "name "+name)
+	}
+	return keys
+}
+
+// learn takes over what has failed on other servers. If that can't be read, what has failed here counts.
+func (t *throttle) learn(from netip.Addr, name string) {
+	if t.together == nil {
+		return
+	}
+	keys := keysOf(from, name)
+	waits, err := t.together.Waits(keys...)
+	if err != nil {
+		t.log.Warn("which logins failed on other servers can't be read: those that failed here count", "error", err)
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now()
+	raise(t.addresses, from, now, waits[keys[0]])
+	if name != "" {
+		raise(t.names, name, now, waits[keys[1]])
+	}
+}
+
+// raise notes that all attempts are available again no sooner than after a wait.
+func raise[K comparable](table map[K]time.Time, who K, now time.Time, wait time.Duration) {
+	whole, known := table[who]
+	if wait <= 0 || !now.Add(wait).After(whole) {
+		return
+	}
+	if !known && len(table) >= maxKnown {
+		forget(table, now)
+	}
+	table[who] = now.Add(wait)
+}
+
+// tell tells other servers of a login that failed.
+func (t *throttle) tell(from netip.Addr, name string) {
+	if t.together == nil {
+		return
+	}
+	if err := t.together.Failed(pause, keysOf(from, name)...); err != nil {
+		t.log.Warn("that a login failed could not be recorded for other servers", "error", err)
+	}
 }
 
 // begin waits until a login can be checked, or returns how long it takes until there is an attempt for it.

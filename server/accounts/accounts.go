@@ -45,17 +45,42 @@ func Open(ctx context.Context, db *settings.DB, now func() time.Time, log *slog.
 		log = slog.New(slog.DiscardHandler)
 	}
 	a := &Accounts{db: db, now: now, log: log, used: map[string]time.Time{}}
-	var closed bool
-	err := db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM closed)`).Scan(&closed)
+	closed, err := a.wasClosed(ctx)
 	a.closed.Store(closed)
 	return a, err
+}
+
+// wasClosed reads whether there has ever been a token.
+func (a *Accounts) wasClosed(ctx context.Context) (closed bool, err error) {
+	return closed, a.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM closed)`).Scan(&closed)
 }
 
 // Close waits until what is still to be recorded is.
 func (a *Accounts) Close() { a.record.Wait() }
 
-// IsClosed reports whether there has ever been a token: from then on no one is let in without one.
-func (a *Accounts) IsClosed() bool { return a.closed.Load() }
+// IsClosed reports whether there has ever been a token: from then on no one is let in without one. Another server may
+// make the first: so while there is none, that is asked each time. If it can't be, no one is let in.
+func (a *Accounts) IsClosed() bool {
+	if a.closed.Load() || !a.db.IsShared() {
+		return a.closed.Load()
+	}
+	closed, err := a.wasClosed(context.Background())
+	if err != nil {
+		a.log.Error("whether there are tokens can't be read: no one is let in without one", "error", err)
+		return true
+	}
+	if closed {
+		a.close()
+	}
+	return closed
+}
+
+// close notes that there is a token.
+func (a *Accounts) close() {
+	if !a.closed.Swap(true) && a.Closed != nil {
+		a.Closed()
+	}
+}
 
 // list reads all rows of a query; never nil.
 func list[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) ([]T, error) {

@@ -217,5 +217,7 @@ func TestOnPostgreSQL(t *testing.T) {
 		"TestASessionEnds":                       TestASessionEnds,
 		"TestSessionsOfAnOperatorsTokenAreApart": TestSessionsOfAnOperatorsTokenAreApart,
 		"TestSessionsOfOthersAndTooMany":         TestSessionsOfOthersAndTooMany,
+		"servers share users":                    serversShareUsers,
+		"servers count failed logins":            serversCountFailedLogins,
 	})
 }

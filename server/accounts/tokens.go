@@ -107,7 +107,7 @@ func (a *Accounts) CreateToken(ctx context.Context, t Token) (Token, string, err
 		return t, "", err
 	}
 	isAdmins := u.Roles[0] == access.Admin && t.Role == access.Admin && t.Projects == nil && t.ExpiresAt.IsZero()
-	if !a.closed.Load() && !isAdmins {
+	if !a.IsClosed() && !isAdmins {
 		return t, "", fault.Errorf(fault.Conflict, "admin_token_first", "This would be the server's first token: from then "+
 			"on no one is let in without one. Make one of an admin first, for all projects and without an end.")
 	}
@@ -117,9 +117,7 @@ func (a *Accounts) CreateToken(ctx context.Context, t Token) (Token, string, err
 	if err = a.addToken(ctx, t, access.HashOf(secret)); err != nil {
 		return t, "", err
 	}
-	if !a.closed.Swap(true) && a.Closed != nil {
-		a.Closed()
-	}
+	a.close()
 	return t, secret, nil
 }
 

@@ -32,7 +32,11 @@ func (a *API) getQuota(c *fiber.Ctx, _ *accounts.Accounts, in projectIn) error {
 	if err != nil {
 		return err
 	}
-	return a.tellQuota(c, quotaView{ProjectID: p.ID}, a.store.Quotas.Of(p.ID))
+	quota, err := a.store.Quotas.Of(c.UserContext(), p.ID)
+	if err != nil {
+		return err
+	}
+	return a.tellQuota(c, quotaView{ProjectID: p.ID}, quota)
 }
 
 // putQuota sets the quota of a project. What is stored already stays, whatever the quota is.

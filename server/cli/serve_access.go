@@ -104,7 +104,7 @@ func (s *serving) letIn(ctx context.Context) (err error) {
 	}
 	o := access.Options{
 		Fixed: s.fixed, Needed: needed, Directory: s.accounts, Sessions: s.accounts, Members: s.accounts,
-		Lives: s.lives(), Log: s.log,
+		Failures: s.accounts.Failures(), Lives: s.lives(), Log: s.log,
 	}
 	if s.provider != nil { // an interface with no provider in it would not be nil
 		o.Provider = s.provider

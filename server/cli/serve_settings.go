@@ -20,7 +20,6 @@ import (
 type place struct {
 	dir     string
 	catalog string // as --catalog has it
-	epoch   int64  // the tenure in which this server has the catalog; 0: it does not have it
 }
 
 // isDatabase reports whether a database was named.
@@ -145,7 +144,7 @@ func (p place) copier() (func(ctx context.Context, path string) error, error) {
 // moveThere moves settings from the directory to the database. What is in the directory is removed once store.json says
 // where they are: it has secrets, and would be an older copy.
 func (p place) moveThere(ctx context.Context, from *settings.DB) error {
-	to, err := settings.OpenPostgres(ctx, p.catalog, p.epoch)
+	to, err := settings.OpenPostgres(ctx, p.catalog)
 	if err != nil {
 		return err
 	}
@@ -201,7 +200,7 @@ func (p place) own(ctx context.Context, marker datadir.Marker) (*settings.DB, er
 	case !p.isDatabase():
 		return nil, errSettingsElsewhere
 	}
-	set, err := settings.OpenPostgres(ctx, p.catalog, p.epoch)
+	set, err := settings.OpenPostgres(ctx, p.catalog)
 	if err != nil {
 		return nil, err
 	}

@@ -158,13 +158,7 @@ func (s *serving) waiting() func(error) {
 }
 
 // place is where the settings may be.
-func (s *serving) place() place {
-	p := place{dir: s.dir, catalog: s.Catalog}
-	if s.store != nil {
-		p.epoch = s.store.Epoch()
-	}
-	return p
-}
+func (s *serving) place() place { return place{dir: s.dir, catalog: s.Catalog} }
 
 // openSettings opens what the server knows besides the data: the audit log, webhooks, and quotas.
 func (s *serving) openSettings(ctx context.Context) (err error) {
@@ -197,6 +191,7 @@ func (s *serving) startWork(ctx context.Context) error {
 	tellOfBackups(s.store, s.hooks, s.log)
 	s.atEnd(s.Backups.keep(ctx, s.store))
 	s.atEnd(inBackground(ctx, s.store.KeepNoted))
+	s.atEnd(inBackground(ctx, s.store.KeepTold))
 	if s.Demo {
 		if err := fixtures.Demo(ctx, s.store); err != nil {
 			return fmt.Errorf("loading the samples: %w", err)

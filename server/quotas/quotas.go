@@ -4,6 +4,7 @@ package quotas
 import (
 	"context"
 	"database/sql"
+	"errors"
 
 	"github.com/rowback/rowback/server/settings"
 	"github.com/rowback/rowback/storage"
@@ -18,7 +19,21 @@ type Quotas struct {
 // Open has the store enforce the quotas that are kept.
 func Open(ctx context.Context, db *settings.DB, store *storage.Quotas) (*Quotas, error) {
 	q := &Quotas{db, store}
+	if db.IsShared() { // another server may change them
+		store.Ask = q.ask
+		return q, nil
+	}
 	return q, q.load(ctx)
+}
+
+// ask reads the quota of a project.
+func (q *Quotas) ask(ctx context.Context, project int64) (one storage.Quota, err error) {
+	err = q.db.QueryRowContext(ctx, `SELECT max_bytes, max_records FROM quotas WHERE project_id = ?`, project).
+		Scan(&one.Bytes, &one.Records)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return one, err
 }
 
 // load reads all quotas.
@@ -56,7 +71,7 @@ func (q *Quotas) Put(ctx context.Context, project int64, one storage.Quota) erro
 			project, one.Bytes, one.Records)
 		return err
 	})
-	if err != nil {
+	if err != nil || q.db.IsShared() {
 		return err
 	}
 	return q.load(ctx)

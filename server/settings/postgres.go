@@ -16,7 +16,7 @@ import (
 )
 
 // shared is what differs where the settings are in a database of PostgreSQL, in the schema of the catalog.
-type shared struct{ epoch int64 }
+type shared struct{}
 
 // versions is the table of the migrations that were run. The catalog's, in the same schema, is another.
 const versions = "settings_version"
@@ -27,9 +27,9 @@ const (
 	writers = 2
 )
 
-// OpenPostgres opens the settings in a PostgreSQL database and runs pending migrations. epoch is the tenure in which this
-// server has the catalog: once another server has taken that over, nothing is written here either. 0: no server has it.
-func OpenPostgres(ctx context.Context, url string, epoch int64) (*DB, error) {
+// OpenPostgres opens the settings in a PostgreSQL database, which other servers may have open as well, and runs pending
+// migrations.
+func OpenPostgres(ctx context.Context, url string) (*DB, error) {
 	config, err := configured(url)
 	if err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func OpenPostgres(ctx context.Context, url string, epoch int64) (*DB, error) {
 	if err := migratePostgres(ctx, writes); err != nil {
 		return nil, errors.Join(fmt.Errorf("bringing the settings in PostgreSQL up to date: %w", told(err)), writes.Close())
 	}
-	return &DB{readPostgres(*config), writes, &shared{epoch}}, nil
+	return &DB{readPostgres(*config), writes, &shared{}}, nil
 }
 
 // ReadPostgres opens the settings in a PostgreSQL database for reading alone: nothing is migrated. Without any, the
@@ -100,38 +100,13 @@ func migratePostgres(ctx context.Context, db *sql.DB) error {
 // lockClass is the first half of the advisory lock's key; the other is of the schema.
 const lockClass = 0x72777374
 
-// enter waits until no other transaction writes, so that what this one reads stays until it is committed, and makes sure
-// that no other server has taken over: one that is about to waits for this transaction.
+// enter waits until no other transaction writes, so that what this one reads stays until it is committed.
 func (s *shared) enter(ctx context.Context, tx *sql.Tx) error {
 	// What is answered must be durable, whatever the database's default is.
 	_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1, hashtext(current_schema())),
 		set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
 		ELSE current_setting('synchronous_commit') END, TRUE)`, int64(lockClass))
-	if err != nil || s.epoch == 0 {
-		return err
-	}
-	var epoch int64
-	if err := tx.QueryRowContext(ctx, `SELECT epoch FROM tenure FOR SHARE`).Scan(&epoch); err != nil {
-		return err
-	}
-	if epoch != s.epoch {
-		return catalog.ErrLost
-	}
-	return nil
-}
-
-// Holds reports why nothing can be written: another server has taken over, or the database is away. What can't be undone
-// is done only after it was asked.
-func (d *DB) Holds(ctx context.Context) error {
-	if d.shared == nil || d.shared.epoch == 0 {
-		return nil
-	}
-	var epoch int64
-	err := d.QueryRowContext(ctx, `SELECT epoch FROM tenure`).Scan(&epoch)
-	if err == nil && epoch != d.shared.epoch {
-		err = catalog.ErrLost
-	}
-	return told(err)
+	return err
 }
 
 // commit commits a transaction. Where the database can't say what came of it, whoever asked is told so.

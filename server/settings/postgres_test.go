@@ -28,7 +28,6 @@ func TestInPostgreSQL(t *testing.T) {
 		"both databases have the same tables": sameTables,
 		"a change is whole and stays":         aChangeIsWhole,
 		"servers write one after another":     oneAfterAnother,
-		"what was taken over is not written":  takenOver,
 		"one that stands still holds up none": standingStill,
 		"they are moved there and back":       thereAndBack,
 	} {
@@ -38,9 +37,9 @@ func TestInPostgreSQL(t *testing.T) {
 	t.Run("a database that is away", func(t *testing.T) { away(t, server, database()) })
 }
 
-func openURL(t *testing.T, url string, epoch int64) *DB {
+func openURL(t *testing.T, url string) *DB {
 	t.Helper()
-	db, err := OpenPostgres(t.Context(), url, epoch)
+	db, err := OpenPostgres(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +79,7 @@ func texts(t *testing.T, db *DB, query string) (out []string) {
 }
 
 func sameTables(t *testing.T, url string) {
-	there, here := openURL(t, url, 0), openFile(t)
+	there, here := openURL(t, url), openFile(t)
 	want := slices.Sorted(slices.Values(tables))
 	inFile := texts(t, here, `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'
 		AND name NOT LIKE 'goose%' ORDER BY name`)
@@ -99,7 +98,7 @@ func sameTables(t *testing.T, url string) {
 }
 
 func aChangeIsWhole(t *testing.T, url string) {
-	db := openURL(t, url, 0)
+	db := openURL(t, url)
 	add := func(name string, then error) error {
 		return db.Write(t.Context(), func(tx *sql.Tx) error {
 			_, err := tx.Exec(`INSERT INTO users (name, created_at) VALUES (?2, ?1)`, 0, name)
@@ -119,7 +118,7 @@ func aChangeIsWhole(t *testing.T, url string) {
 	if _, err := db.Exec(`DELETE FROM users`); err == nil {
 		t.Error("the handle for reading writes")
 	}
-	again := openURL(t, url, 0) // nothing is migrated twice
+	again := openURL(t, url) // nothing is migrated twice
 	if names := texts(t, again, `SELECT name FROM users`); !slices.Equal(names, []string{"a\x00b\xff\ue000"}) {
 		t.Errorf("%q", names)
 	}
@@ -127,7 +126,7 @@ func aChangeIsWhole(t *testing.T, url string) {
 
 // What a transaction reads stays until it is committed, though it locks no row.
 func oneAfterAnother(t *testing.T, url string) {
-	servers := []*DB{openURL(t, url, 0), openURL(t, url, 0), openURL(t, url, 0)}
+	servers := []*DB{openURL(t, url), openURL(t, url), openURL(t, url)}
 	const each = 10
 	var work sync.WaitGroup
 	for _, db := range servers {
@@ -155,7 +154,7 @@ func oneAfterAnother(t *testing.T, url string) {
 
 // A server that stands still while it writes, such as one that was suspended, loses its transaction to those that wait.
 func standingStill(t *testing.T, url string) {
-	still, other := openURL(t, url+"&idle_in_transaction_session_timeout=200ms", 0), openURL(t, url, 0)
+	still, other := openURL(t, url+"&idle_in_transaction_session_timeout=200ms"), openURL(t, url)
 	add := func(tx *sql.Tx, name string) error {
 		_, err := tx.Exec(`INSERT INTO users (name, created_at) VALUES (?, 0)`, name)
 		return err
@@ -181,43 +180,6 @@ func standingStill(t *testing.T, url string) {
 	}
 }
 
-// A server that has lost the catalog to another one writes no settings either, and the other one does.
-func takenOver(t *testing.T, url string) {
-	none := func(string) error { return nil }
-	c, err := catalog.OpenPostgres(t.Context(), url, catalog.PostgresOptions{Hook: none})
-	if err != nil {
-		t.Fatal(err)
-	}
-	first := openURL(t, url, c.Epoch())
-	insert := func(db *DB, name string) error {
-		return db.Write(t.Context(), func(tx *sql.Tx) error {
-			_, err := tx.Exec(`INSERT INTO users (name, created_at) VALUES (?, 0)`, name)
-			return err
-		})
-	}
-	if err := errors.Join(insert(first, "ada"), c.Close()); err != nil {
-		t.Fatal(err)
-	}
-	next, err := catalog.OpenPostgres(t.Context(), url, catalog.PostgresOptions{Hook: none})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer next.Close()
-	if err := insert(first, "ben"); !errors.Is(err, catalog.ErrLost) || !catalog.IsUnavailable(err) {
-		t.Errorf("the former server writes: %v", err)
-	}
-	if err := first.Holds(t.Context()); !errors.Is(err, catalog.ErrLost) {
-		t.Errorf("the former server has them: %v", err)
-	}
-	second := openURL(t, url, next.Epoch())
-	if err := errors.Join(insert(second, "eve"), second.Holds(t.Context()), openFile(t).Holds(t.Context())); err != nil {
-		t.Error(err)
-	}
-	if names := texts(t, second, `SELECT name FROM users ORDER BY name`); !slices.Equal(names, []string{"ada", "eve"}) {
-		t.Error(names)
-	}
-}
-
 // fill puts one row into each table, with all sorts of values.
 func fill(t *testing.T, db *DB) {
 	t.Helper()
@@ -236,6 +198,7 @@ func fill(t *testing.T, db *DB) {
 				created_at, first_at, last_at, next_at) VALUES (41, 'w', 'e', 'k', '{}', 'queued', 0, 0, '', 1, 0, 0, 1)`,
 			`INSERT INTO webhook_marks (dataset_id, commit_id, deleted_at) VALUES ('d', 9, 0)`,
 			`UPDATE webhook_versions SET last = 4`,
+			`INSERT INTO failed_logins (who, whole) VALUES ('name ada', 7)`,
 			`INSERT INTO webhook_alerts (webhook_id, name) VALUES ('w', 'disk')`,
 			`INSERT INTO webhook_proposals (dataset_id, number, revision, entries, state) VALUES ('d', 1, 2, 3, 'open')`,
 			`INSERT INTO webhook_discussions (dataset_id, from_commit, to_dataset_id, to_commit, revision, entry)
@@ -309,7 +272,7 @@ func content(t *testing.T, db *DB) string {
 }
 
 func thereAndBack(t *testing.T, url string) {
-	file, there := openFile(t), openURL(t, url, 0)
+	file, there := openFile(t), openURL(t, url)
 	if _, err := ReadPostgres(t.Context(), url+"&search_path=none"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a schema without settings: %v", err)
 	}
@@ -360,7 +323,7 @@ func thereAndBack(t *testing.T, url string) {
 
 // While PostgreSQL is away, that is what is said; once it is back, nothing has to be done.
 func away(t *testing.T, server *postgrestest.Server, url string) {
-	db := openURL(t, url, 0)
+	db := openURL(t, url)
 	write := func() error {
 		return db.Write(context.Background(), func(tx *sql.Tx) error {
 			_, err := tx.Exec(`UPDATE webhook_versions SET last = last + 1`)

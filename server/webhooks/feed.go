@@ -52,6 +52,7 @@ type feed struct {
 	*Hooks
 	mu      sync.Mutex // held while events are looked for
 	marks   map[string]mark
+	moves   int64 // how often the marks had been moved when they were read, or moved here
 	version int64 // the last whose event was queued
 
 	proposals map[proposalKey]proposalMark
@@ -67,6 +68,7 @@ const pageSize = 500
 // run looks at all datasets once, for what was recorded before the last end, and then at those that change.
 func (f *feed) run(ctx context.Context) {
 	names := map[string]bool(nil) // all
+	f.Signal.take()               // which are among them
 	for {
 		if err := f.look(ctx, names); err != nil && ctx.Err() == nil {
 			f.Log.Error("webhooks: events could not be queued, which is tried again", "error", err)
@@ -97,10 +99,27 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// begin waits until no one looks for events, on any server that shares the queue.
+func (f *feed) begin(ctx context.Context) (end func(), err error) {
+	f.mu.Lock()
+	if !f.DB.IsShared() {
+		return f.mu.Unlock, nil
+	}
+	unlock, err := f.Store.Exclude(ctx, "webhooks")
+	if err != nil {
+		f.mu.Unlock()
+		return nil, err
+	}
+	return func() { unlock(); f.mu.Unlock() }, nil
+}
+
 // look queues the events of some datasets; nil: of all.
 func (f *feed) look(ctx context.Context, names map[string]bool) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	end, err := f.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
 	all, err := enabledHooks(f.DB)
 	if err != nil {
 		return err
@@ -108,7 +127,7 @@ func (f *feed) look(ctx context.Context, names map[string]bool) error {
 	return f.lookFor(ctx, all, names)
 }
 
-// lookFor queues events for webhooks. f.mu is held.
+// lookFor queues events for webhooks, between begin and end.
 func (f *feed) lookFor(ctx context.Context, hooks []Hook, names map[string]bool) error {
 	if len(hooks) == 0 {
 		f.marks = nil
@@ -131,11 +150,16 @@ func (f *feed) lookFor(ctx context.Context, hooks []Hook, names map[string]bool)
 	return err
 }
 
-// load reads the marks.
+// load reads the marks, unless those that are known are as no one else has moved them.
 func (f *feed) load() error {
-	if f.marks != nil {
+	var version, moves int64
+	if err := f.DB.QueryRow(`SELECT last, moves FROM webhook_versions`).Scan(&version, &moves); err != nil {
+		return err
+	}
+	if f.marks != nil && moves == f.moves {
 		return nil
 	}
+	f.marks = nil
 	marks := map[string]mark{}
 	_, err := list(f.DB, func(s scanner) (none struct{}, err error) {
 		var id string
@@ -152,15 +176,18 @@ func (f *feed) load() error {
 	if err := errors.Join(f.loadProposals(), f.loadDiscussions()); err != nil {
 		return err
 	}
-	f.marks = marks
-	return f.DB.QueryRow(`SELECT last FROM webhook_versions`).Scan(&f.version)
+	f.marks, f.version, f.moves = marks, version, moves
+	return nil
 }
 
 // joined changes the webhooks in a transaction, after what was recorded by then was queued for those that are enabled.
 // Where none was, the marks are set to what is recorded now.
 func (f *feed) joined(ctx context.Context, change func(*sql.Tx) error) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	end, err := f.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
 	all, err := enabledHooks(f.DB)
 	if err != nil {
 		return err
@@ -226,6 +253,6 @@ func setMarks(tx *sql.Tx, marks map[string]mark, version int64) error {
 			return err
 		}
 	}
-	_, err := tx.Exec(`UPDATE webhook_versions SET last = ?1`, version)
+	_, err := tx.Exec(`UPDATE webhook_versions SET last = ?1, moves = moves + 1`, version)
 	return err
 }

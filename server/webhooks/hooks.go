@@ -44,6 +44,7 @@ type Options struct {
 	Watch    time.Duration                            // how often disk and damage are looked at; 0: 10 s
 	Monitor  time.Duration                            // how often the monitor is asked; 0: 5 min
 	Version  string                                   // of the program, for User-Agent
+	Server   string                                   // by which alerts of its disk are known from others'; empty: it is alone
 	Log      *slog.Logger
 	Now      func() time.Time
 }
@@ -73,6 +74,8 @@ type Hooks struct {
 	feed   feed
 	counts counts
 	tests  chan struct{} // tests on their way
+
+	onDuty atomic.Bool // this server is the one that queues and sends
 }
 
 // counts are what has happened since the start, for the metrics.
@@ -89,14 +92,29 @@ func New(o Options) *Hooks {
 	return h
 }
 
-// Run queues events and sends messages, until ctx ends. It returns once nothing of that is under way.
+// Run queues events and sends messages, until ctx ends. It returns once nothing of that is under way. Of several servers
+// that share the queue, one does so; what each finds wrong with itself, it queues itself.
 func (h *Hooks) Run(ctx context.Context) {
 	var running sync.WaitGroup
-	for _, work := range []func(context.Context){h.feed.run, h.watch, h.clean, newSender(h).run} {
-		running.Go(func() { work(ctx) })
+	running.Go(func() { h.watch(ctx) })
+	if h.DB.IsShared() {
+		h.Store.Duty(ctx, "webhooks", h.serve)
+	} else {
+		h.serve(ctx)
 	}
 	running.Wait()
 	h.client.CloseIdleConnections()
+}
+
+// serve does what one server does, until ctx ends.
+func (h *Hooks) serve(ctx context.Context) {
+	h.onDuty.Store(true)
+	defer h.onDuty.Store(false)
+	var running sync.WaitGroup
+	for _, work := range []func(context.Context){h.feed.run, h.clean, newSender(h).run} {
+		running.Go(func() { work(ctx) })
+	}
+	running.Wait()
 }
 
 // now is the time, to the microsecond, as it is stored.

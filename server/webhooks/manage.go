@@ -67,8 +67,11 @@ func (h *Hooks) Edit(ctx context.Context, id string, change func(*Hook)) (edited
 
 // Delete removes a webhook with its messages.
 func (h *Hooks) Delete(ctx context.Context, id string) error {
-	h.feed.mu.Lock() // whoever queues events for it
-	defer h.feed.mu.Unlock()
+	end, err := h.feed.begin(ctx) // whoever queues events for it
+	if err != nil {
+		return err
+	}
+	defer end()
 	return h.DB.Write(ctx, func(tx *sql.Tx) error {
 		if _, err := hook(tx, id); err != nil {
 			return err

@@ -19,5 +19,7 @@ func TestOnPostgreSQL(t *testing.T) {
 		"TestWhatIsCutOffIsSentAgain":                 TestWhatIsCutOffIsSentAgain,
 		"TestTestsAndRedeliveries":                    TestTestsAndRedeliveries,
 		"TestALowDiskIsToldOnceEachTime":              TestALowDiskIsToldOnceEachTime,
+		"servers share the queue":                     serversShareTheQueue,
+		"servers tell of their own disks":             serversTellOfTheirDisks,
 	})
 }

@@ -160,6 +160,7 @@ func (r *round) flush() error {
 	maps.Copy(r.feed.proposals, r.told)
 	maps.Copy(r.feed.discussions, r.discussed)
 	r.feed.version = r.version
+	r.feed.moves++
 	r.events, r.marks, r.told = nil, map[string]mark{}, map[proposalKey]proposalMark{}
 	r.discussed = map[catalog.Compared]discussionMark{}
 	r.wake()

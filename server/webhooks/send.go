@@ -117,8 +117,8 @@ func (s *sender) serve(ctx context.Context, id string) error {
 		if err != nil || !ok {
 			return err
 		}
-		// Where another server has taken over, the message is that one's: what came of it could not be recorded here.
-		if err := s.DB.Holds(ctx); err != nil {
+		// Another server may have the duty by now: then the message is that one's.
+		if err := ctx.Err(); err != nil {
 			return err
 		}
 		o, err := s.send(ctx, to, d.Event, []byte(d.Body))

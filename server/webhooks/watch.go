@@ -42,13 +42,13 @@ func (h *Hooks) watch(ctx context.Context) {
 			return err
 		}
 		looked, found := []string{}, h.damage(ctx)
-		if h.Store.Scrubs.State().Done > 0 { // before, what is damaged is not all known
+		if h.Store.Scrubs.State().Whole { // else what is damaged is not all known here
 			looked = append(looked, damageAlert)
 		}
 		if low, known := h.diskLow(); known {
-			looked, found = append(looked, diskAlert), append(found, low...)
+			looked, found = append(looked, h.diskAlert()), append(found, low...)
 		}
-		if now := h.now(); h.asksMonitor(all) && now.Sub(asked) >= h.Monitor {
+		if now := h.now(); h.onDuty.Load() && h.asksMonitor(all) && now.Sub(asked) >= h.Monitor {
 			findings, err := h.findings(ctx)
 			if err != nil {
 				return fmt.Errorf("asking the monitor: %w", err)
@@ -93,8 +93,16 @@ func (h *Hooks) raise(ctx context.Context, looked []string, found []alert) error
 			if err != nil {
 				continue // it was deleted meanwhile
 			}
-			if _, err := tx.Exec(`INSERT INTO webhook_alerts (webhook_id, name) VALUES (?1, ?2)`, a.hook, a.name); err != nil {
+			raised, err := tx.Exec(`INSERT INTO webhook_alerts (webhook_id, name) VALUES (?1, ?2)
+				ON CONFLICT (webhook_id, name) DO NOTHING`, a.hook, a.name)
+			if err != nil {
 				return err
+			}
+			if n, err := raised.RowsAffected(); err != nil || n == 0 { // another server has found it as well
+				if err != nil {
+					return err
+				}
+				continue
 			}
 			if err := h.enqueueAll(tx, []Hook{to}, []Event{a.event}); err != nil {
 				return err
@@ -170,6 +178,14 @@ func (h *Hooks) damage(ctx context.Context) (out []alert) {
 	return out
 }
 
+// diskAlert is the name of the alert of this server's disk.
+func (h *Hooks) diskAlert() string {
+	if h.Server == "" {
+		return diskAlert
+	}
+	return diskAlert + " of " + h.Server
+}
+
 // diskLow returns whether the disk is about to be too full for writes; known is false in between, where it is neither
 // so full that this is said nor so empty that it is over.
 func (h *Hooks) diskLow() (low []alert, known bool) {
@@ -184,7 +200,7 @@ func (h *Hooks) diskLow() (low []alert, known bool) {
 	if free >= at {
 		return nil, true
 	}
-	return []alert{h.newAlert(diskAlert, DiskLow, 0, "", map[string]any{
+	return []alert{h.newAlert(h.diskAlert(), DiskLow, 0, "", map[string]any{
 		"free_bytes": free, "min_free_bytes": least, "writes_refused": free < least,
 	})}, true
 }

@@ -443,7 +443,9 @@ func TestChangesAreNumbered(t *testing.T) {
 	since(1, "d")
 	since(9, "e")
 	since(9)
-	f.must(func(tx Tx) error { return errors.Join(tx.Touch("d"), tx.Touch("e"), tx.Touch("d"), tx.Touch("nothing")) })
+	f.must(func(tx Tx) error {
+		return errors.Join(tx.Touch("d"), tx.Touch("e"), tx.Touch("d"), tx.Touch("nothing"))
+	})
 	since(9, "e", "d")
 	f.must(func(tx Tx) error {
 		if last, err := tx.LastChange(); err != nil || last != from {

@@ -56,6 +56,9 @@ func (c *Catalog) WriteOver(ctx context.Context, f func(Tx) error) error {
 // it: then it is overwritten later.
 func (c *Catalog) Settle(ctx context.Context) error { return c.checkpoint(ctx, true) }
 
+// IsShared reports whether other servers can have the catalog open as well.
+func (c *Catalog) IsShared() bool { return c.in.isRemote() }
+
 // Holds reports why nothing can be recorded, of a catalog that is in a database of its own.
 func (c *Catalog) Holds(ctx context.Context) error { return c.in.holds(ctx) }
 

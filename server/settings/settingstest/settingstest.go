@@ -30,7 +30,7 @@ var shared place //nolint:gochecknoglobals // PostgreSQL is started once for the
 func OnPostgreSQL(t *testing.T, tests map[string]func(*testing.T)) {
 	t.Helper()
 	server := postgrestest.Start(t)
-	root, err := settings.OpenPostgres(t.Context(), server.URL("postgres", ""), 0)
+	root, err := settings.OpenPostgres(t.Context(), server.URL("postgres", ""))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func Open(ctx context.Context, t testing.TB, dir string) (*settings.DB, error) {
 	if !IsOn(t) {
 		return settings.Open(ctx, dir)
 	}
-	return settings.OpenPostgres(ctx, shared.url(t, dir), 0)
+	return settings.OpenPostgres(ctx, shared.url(t, dir))
 }
 
 // url is that of the schema that stands for a directory.
