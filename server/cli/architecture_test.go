@@ -154,6 +154,8 @@ var boundaries = []boundary{
 	{"server/web/browser", nil, "tests in a browser drive the built program, and link none of it"},
 	{"fixtures", []string{"storage", "storage/"}, "samples are made through the domain"},
 	{"fixtures/bench", []string{"storage", "storage/", "compare", "query", "server/"}, "it measures everything"},
+	{"fixtures/cluster", nil, "tests: they start the built program, and link none of it"},
+	{"fixtures/cluster/balancer", nil, "for tests: it passes requests on, whatever they say"},
 	{"server/cli", []string{"storage", "storage/", "compare", "query", "server/", "fixtures"}, "it wires everything"},
 	{"server", []string{"server/cli"}, "the program is its command line"},
 	{"server/rowback", []string{"server/cli"}, "the program again, under the name that go install gives it"},

@@ -775,6 +775,10 @@ func (f *family) doDeleteMember(d *member) {
 
 // doReopen closes the store and opens it again; sometimes the catalog is lost on the way.
 func (f *family) doReopen() {
+	if f.fleet != nil {
+		f.Store = f.fleet.reopen()
+		return
+	}
 	if f.rng.IntN(3) == 0 {
 		f.LoseCatalog()
 		f.tell("the catalog was lost")
@@ -977,12 +981,23 @@ func (f *family) run(seed uint64, steps int) {
 			f.MayCompact(upkeep, d.id)
 		}
 		f.mayErase(erasing)
+		f.turn()
 		if f.step(); f.Failed() {
 			f.Fatalf("seed %d failed at step %d", seed, i)
 		}
 	}
 	f.finish()
-	f.LoseCatalog()
+	if f.fleet == nil {
+		f.LoseCatalog()
+	}
+	f.turn()
 	f.finish()
 	f.tell("%s", strings.Repeat("-", 20))
+}
+
+// turn has another server go on, where there are several.
+func (f *family) turn() {
+	if f.fleet != nil {
+		f.Store = f.fleet.turn()
+	}
 }

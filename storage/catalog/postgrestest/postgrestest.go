@@ -96,6 +96,26 @@ func (s *Server) Stop(t testing.TB) {
 	s.run(t, "pg_ctl", "-D", s.data, "-m", "immediate", "-w", "stop")
 }
 
+// Replica starts a replica of the server, which has all that was committed, and follows it until it is stopped.
+func (s *Server) Replica(t testing.TB) *Server {
+	t.Helper()
+	dir := filepath.Join(filepath.Dir(s.data), "replica")
+	r := &Server{bin: s.bin, data: dir, port: freePort(t), as: s.as}
+	s.run(t, "pg_basebackup", "-h", "127.0.0.1", "-p", strconv.Itoa(s.port), "-U", "rowback", "-D", r.data, "-R",
+		"-X", "stream", "-c", "fast", "--no-sync")
+	r.Start(t)
+	t.Cleanup(func() { r.command("pg_ctl", "-D", r.data, "-m", "immediate", "-w", "stop").Run() })
+	return r
+}
+
+// TakeOver has a replica, which was stopped, be the server at the address of another, which was stopped as well.
+func (s *Server) TakeOver(t testing.TB, from *Server) {
+	t.Helper()
+	s.port = from.port
+	s.Start(t)
+	s.run(t, "pg_ctl", "-D", s.data, "-w", "promote")
+}
+
 func (s *Server) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(s.bin, name), args...)
 	cmd.Dir = "/"

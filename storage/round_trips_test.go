@@ -1,0 +1,176 @@
+package storage_test
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/bucket"
+	"github.com/rowback/rowback/storage/bucket/buckettest"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog/postgrestest"
+	"github.com/rowback/rowback/storage/datadir"
+	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/snapshot"
+)
+
+// A commit of one row, a rollback, a comparison and a fork ask PostgreSQL and the bucket as often in a large table as in
+// a small one.
+func TestRoundTripsDoNotGrowWithTheTable(t *testing.T) {
+	server, objects := postgrestest.Start(t), buckettest.Start(t)
+	statements, address := countStatements(t, server.Address())
+	wire := &buckettest.Wire{}
+	o := storage.Options{
+		Catalog: strings.Replace(server.URL("postgres", ""), server.Address(), address, 1),
+		Objects: &storage.ObjectStore{
+			Objects: datadir.Objects{URL: objects.Options("p").URL},
+			Client:  func(o *bucket.Options) { o.Transport = wire },
+		},
+	}
+	b := reopen(t, t.TempDir(), o)
+	tables := []*counted{
+		{bench: b, statements: statements, wire: wire, rows: 10},
+		{bench: b, statements: statements, wire: wire, rows: 100_000},
+	}
+	for _, table := range tables {
+		table.fill()
+	}
+	small, large := tables[0].work(), tables[1].work()
+	for _, what := range []string{"one-row commit", "rollback", "comparison", "fork"} {
+		t.Logf("%s: %+v of %d rows, %+v of %d", what, small[what], tables[0].rows, large[what], tables[1].rows)
+		if small[what] != large[what] || small[what] == (trips{}) {
+			t.Errorf("%s: %+v of %d rows, %+v of %d", what, small[what], tables[0].rows, large[what], tables[1].rows)
+		}
+	}
+}
+
+// trips are what something asked for.
+type trips struct{ statements, requests int }
+
+// counted is a table whose round trips are counted.
+type counted struct {
+	*bench
+	statements *atomic.Int64
+	wire       *buckettest.Wire
+	rows       int
+	dataset    string
+}
+
+func (c *counted) fill() {
+	c.Helper()
+	c.dataset = c.Create(fmt.Sprint(c.rows), "id")
+	if _, err := c.Generated(c.dataset, catalog.Append,
+		fmt.Sprintf("SELECT i AS id, i %% 7 AS n FROM range(%d) t(i)", c.rows)); err != nil {
+		c.Fatal(err)
+	}
+}
+
+// work does everything twice, and counts the second time: the first fetches what is kept on the disk from then on.
+func (c *counted) work() map[string]trips {
+	c.Helper()
+	counts := map[string]trips{}
+	for range 2 {
+		var made catalog.Commit
+		counts["one-row commit"] = c.count(func() (err error) {
+			made, err = c.Try(c.dataset, catalog.Upsert, "json", `[{"id": 3, "n": 8}]`)
+			return err
+		})
+		counts["comparison"] = c.count(func() error { return c.compare("head~1", "head") })
+		counts["rollback"] = c.count(func() error {
+			_, err := c.TryRollback(c.dataset, made.ID, storage.Stack)
+			return err
+		})
+		counts["fork"] = c.count(func() error {
+			_, err := c.Fork(c.Context(), c.dataset, storage.NewFork{}, storage.Request{})
+			return err
+		})
+	}
+	return counts
+}
+
+func (c *counted) compare(from, to string) error {
+	a, err := c.Snapshot(c.Context(), c.dataset, from)
+	if err != nil {
+		return err
+	}
+	b, err := c.Snapshot(c.Context(), c.dataset, to)
+	if err != nil {
+		return err
+	}
+	var conn *duck.Conn
+	if conn, err = c.Conn(c.Context()); err != nil {
+		return err
+	}
+	defer conn.Close()
+	found, err := snapshot.Diff(a, b).Count(c.Context(), conn)
+	if err == nil && found.Modified != 1 {
+		err = fmt.Errorf("%+v", found)
+	}
+	return err
+}
+
+func (c *counted) count(do func() error) trips {
+	c.Helper()
+	c.statements.Store(0)
+	c.wire.Took()
+	if err := do(); err != nil {
+		c.Fatal(err)
+	}
+	return trips{int(c.statements.Load()), len(c.wire.Took())}
+}
+
+// countStatements passes connections on to PostgreSQL, and counts the statements that are run.
+func countStatements(t *testing.T, to string) (count *atomic.Int64, address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	count = &atomic.Int64{}
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go pass(client, to, count)
+		}
+	}()
+	return count, l.Addr().String()
+}
+
+func pass(client net.Conn, to string, count *atomic.Int64) {
+	defer client.Close()
+	server, err := net.Dial("tcp", to)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	go func() {
+		_, _ = io.Copy(client, server)
+		client.Close()
+	}()
+	// The first message has no type: its length, and then the protocol.
+	for in, kind := bufio.NewReader(client), 0; ; kind = 1 {
+		head := make([]byte, kind+4)
+		if _, err := io.ReadFull(in, head); err != nil {
+			return
+		}
+		if kind == 1 && (head[0] == 'E' || head[0] == 'Q') { // execute, or a query without parameters
+			count.Add(1)
+		}
+		if _, err := server.Write(head); err != nil {
+			return
+		}
+		if _, err := io.CopyN(server, in, int64(binary.BigEndian.Uint32(head[kind:]))-4); err != nil {
+			return
+		}
+	}
+}
