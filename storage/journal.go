@@ -72,7 +72,7 @@ func (j *journal) commitsOf(dataset string, after int64) (commits []int64, highe
 // hasDirectory refuses to write beside a dataset's files where they are not: their disk is away, and would hide that
 // when it is back.
 func (j *journal) hasDirectory(dataset string) error {
-	there, err := j.blobs.Has(dataset)
+	there, err := j.blobs.HasDirectory(dataset)
 	if err == nil && !there {
 		return fault.System(syscall.ENOENT)
 	}

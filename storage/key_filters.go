@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/lookup"
@@ -43,6 +44,8 @@ type keyFilters struct {
 	order *list.List // of *heldFilter, the most recently used first
 	used  int64
 	sound map[string]bool // keys of the filters that were read or written since the start
+
+	missed map[string]time.Time // keys of those that were not there, and when
 }
 
 // heldFilter is a filter in memory.
@@ -53,7 +56,7 @@ type heldFilter struct {
 
 func newKeyFilters(files *Files, limit int64) *keyFilters {
 	return &keyFilters{Files: files, limit: limit, byKey: map[string]*list.Element{}, order: list.New(),
-		sound: map[string]bool{}}
+		sound: map[string]bool{}, missed: map[string]time.Time{}}
 }
 
 // groups returns the row groups of a file that may have one of the keys; ok is false if there is no filter for that.
@@ -72,25 +75,41 @@ func fieldIDs(columns []schema.Column) (ids []int) {
 	return ids
 }
 
-// of returns the filter of a file; nil: there is none.
+// of returns the filter of a file; nil: there is none. Of one that was not there a moment ago the store is not asked
+// again: in a bucket, every commit would ask for each file whose filter is not made yet.
 func (k *keyFilters) of(f *catalog.File) *lookup.Filter {
 	if !k.takes(f) {
 		return nil
 	}
-	key := filterKey(f)
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if at, known := k.missed[filterKey(f)]; known && k.now().Sub(at) < missedFor {
+		return nil
+	}
+	return k.find(f)
+}
+
+// missedFor is how long a filter that was not there is not looked for: upkeep, perhaps of another server, makes filters
+// about as often.
+const missedFor = time.Minute
+
+// find is of, whatever was there before. It is called under the lock: a filter is read once, however many ask for it.
+func (k *keyFilters) find(f *catalog.File) *lookup.Filter {
+	key := filterKey(f)
 	if at := k.byKey[key]; at != nil {
 		k.order.MoveToFront(at)
 		return at.Value.(*heldFilter).filter
 	}
-	// Under the lock: it is read once, however many ask for it.
 	filter, err := k.load(f)
 	if err != nil {
 		delete(k.sound, key)
 		if !errors.Is(err, fs.ErrNotExist) {
 			k.damaged(key, err)
 		}
+		if len(k.missed) >= mostSound {
+			clear(k.missed)
+		}
+		k.missed[key] = k.now()
 		return nil
 	}
 	k.keep(key, filter)
@@ -107,7 +126,12 @@ func (k *keyFilters) has(f *catalog.File) bool {
 			return there // what can't be asked for is not made again now
 		}
 	}
-	return k.of(f) != nil
+	if !k.takes(f) {
+		return false
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.find(f) != nil
 }
 
 // mostSound is how many filters are remembered before all of them are forgotten.
@@ -155,6 +179,7 @@ func (k *keyFilters) keep(key string, f *lookup.Filter) {
 		clear(k.sound)
 	}
 	k.sound[key] = true
+	delete(k.missed, key)
 	if k.byKey[key] != nil {
 		return
 	}

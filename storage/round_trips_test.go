@@ -122,7 +122,13 @@ func (c *counted) count(do func() error) trips {
 	if err := do(); err != nil {
 		c.Fatal(err)
 	}
-	return trips{int(c.statements.Load()), len(c.wire.Took())}
+	took := c.wire.Took()
+	for _, request := range took {
+		if strings.HasPrefix(request, "LIST") {
+			c.Errorf("the bucket is listed: %s", request)
+		}
+	}
+	return trips{int(c.statements.Load()), len(took)}
 }
 
 // countStatements passes connections on to PostgreSQL, and counts the statements that are run.

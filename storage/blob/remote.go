@@ -246,6 +246,9 @@ func (r *Remote) Has(key string) (bool, error) {
 	return false, nil
 }
 
+// HasDirectory implements Objects. What is written says itself whether the bucket is away: it is not listed for that.
+func (r *Remote) HasDirectory(string) (bool, error) { return true, nil }
+
 func (r *Remote) isThere(dataset string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -21,6 +21,8 @@ type Store interface {
 type Objects interface {
 	Open(key string) (io.ReadSeekCloser, error)
 	Has(key string) (bool, error)
+	// HasDirectory reports whether there is a directory for objects. A bucket has none, and needs none.
+	HasDirectory(name string) (bool, error)
 	List(prefix string) iter.Seq2[Object, error]
 	Directories(prefix string) ([]string, error)
 	EachDirectory(prefix string, each func(name string)) error
@@ -79,6 +81,9 @@ var ErrUnpublished = errors.New("it was not published")
 
 // Close implements Store.
 func (d *Dir) Close() error { return nil }
+
+// HasDirectory implements Objects.
+func (d *Dir) HasDirectory(name string) (bool, error) { return d.Has(name) }
 
 // Hold implements Objects: the objects of a directory stay where they are.
 func (d *Dir) Hold([]string) (release func()) { return func() {} }
