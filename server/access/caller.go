@@ -7,6 +7,7 @@ type Caller struct {
 	User    string     // the name of the user; empty: not known
 	Token   string     // the id of the token, also where a session stands for it; empty: none
 	Session string     // a short id of the session, which does not open it; empty: none
+	Counted string     // what tells the token from all others; a session counts as the token it stands for; empty: none
 	Address netip.Addr // where the request comes from
 	Roles   Roles
 	Refused *RefusedError // why the credential was refused; nil if there is nothing more to say

@@ -2,6 +2,7 @@ package access
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net/netip"
 	"time"
@@ -21,6 +22,7 @@ type credential struct {
 	token string // the id of a token from the directory; empty: another kind
 
 	identity *Identity // that a provider vouches for; nil: another kind
+	signed   Hash      // of the provider's token that says so; zero: another kind, or a session
 	until    time.Time // when what was shown ends; zero: that is asked at each request
 
 	session   Hash // that stands for it; zero: none
@@ -82,7 +84,7 @@ func (g *Gate) caller(shown credential, from netip.Addr) Caller {
 
 // complete completes a caller with where the request comes from, and how to find the caller again.
 func (g *Gate) complete(c Caller, shown credential, from netip.Addr) Caller {
-	c.Address, c.Session = from, shown.sessionID
+	c.Address, c.Session, c.Counted = from, shown.sessionID, shown.counted()
 	c.again = func(mayHaveEnded bool) Caller {
 		of := shown
 		if mayHaveEnded {
@@ -91,6 +93,21 @@ func (g *Gate) complete(c Caller, shown credential, from netip.Addr) Caller {
 		return g.caller(of, from)
 	}
 	return c
+}
+
+// counted returns what tells a credential from all others, and does not open anything.
+func (c credential) counted() string {
+	switch {
+	case c.fixed != Hash{}:
+		return "fixed " + hex.EncodeToString(c.fixed[:])
+	case c.token != "":
+		return "token " + c.token
+	case c.signed != Hash{}:
+		return "signed " + hex.EncodeToString(c.signed[:])
+	case c.sessionID != "":
+		return "session " + c.sessionID
+	}
+	return ""
 }
 
 // holderOf returns the user of a token of the directory's, which is in use.

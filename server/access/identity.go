@@ -53,7 +53,7 @@ func (g *Gate) verify(text string) (credential, error) {
 	if err != nil {
 		return credential{}, err
 	}
-	return credential{name: who.User, identity: &who, until: who.ExpiresAt}, nil
+	return credential{name: who.User, identity: &who, signed: HashOf(text), until: who.ExpiresAt}, nil
 }
 
 // verifyWithin bounds how long the provider may take where its keys have to be read.

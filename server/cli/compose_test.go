@@ -111,8 +111,8 @@ func dockerStep(t *testing.T, root, line string) {
 			t.Fatalf("%s: %v\n%s", line, err, out)
 		}
 		buildStep(t, root, builds.FindStringSubmatch(rest))
-	// FROM and USER need an engine; WORKDIR is src; ENTRYPOINT is checked by name
-	case "", "FROM", "WORKDIR", "USER", "ENTRYPOINT":
+	// FROM and USER need an engine; WORKDIR is src; ENTRYPOINT is checked by name, ENV in TestComposeImages
+	case "", "FROM", "WORKDIR", "USER", "ENTRYPOINT", "ENV":
 	default:
 		t.Fatalf("%s: the test does not know this step", line)
 	}
@@ -206,64 +206,5 @@ func copySource(t *testing.T, to string) {
 		if err := os.CopyFS(filepath.Join(to, e.Name()), os.DirFS(filepath.Join("../..", e.Name()))); err != nil {
 			t.Fatal(err)
 		}
-	}
-}
-
-// composeFile is what is looked at of all services.
-type composeFile struct {
-	Services map[string]struct {
-		Image    string
-		Profiles []string
-		Build    struct {
-			Dockerfile string `yaml:"dockerfile_inline"`
-		}
-		Healthcheck struct{ Test []string }
-		DependsOn   any `yaml:"depends_on"`
-		Volumes     []string
-	}
-	Volumes map[string]any
-}
-
-// pinned matches an image with a whole version.
-var pinned = regexp.MustCompile(`:\d+\.\d+(\.\d+)?-bookworm$`)
-
-// Every service of docker-compose.yml is in one profile, of which .env makes the single server the default; its image or
-// program has a version, and its health is checked. The two servers of the cluster share no volume.
-func TestComposeProfiles(t *testing.T) {
-	text, err := os.ReadFile("../../docker-compose.yml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var c composeFile
-	if err := yaml.Unmarshal(text, &c); err != nil {
-		t.Fatal(err)
-	}
-	profiles, users := map[string][]string{}, map[string]string{}
-	for name, s := range c.Services {
-		if len(s.Profiles) != 1 || len(s.Healthcheck.Test) < 2 || s.Healthcheck.Test[0] != "CMD" {
-			t.Errorf("%s has the profiles %v and the health check %v", name, s.Profiles, s.Healthcheck.Test)
-			continue
-		}
-		profiles[s.Profiles[0]] = append(profiles[s.Profiles[0]], name)
-		if s.Image != "" && !pinned.MatchString(s.Image) {
-			t.Errorf("the image %s of %s has no whole version", s.Image, name)
-		}
-		if strings.Contains(s.Build.Dockerfile, "@latest") {
-			t.Errorf("%s is built from whatever is the latest", name)
-		}
-		for _, v := range s.Volumes {
-			volume, _, _ := strings.Cut(v, ":")
-			if _, is := c.Volumes[volume]; !is || users[volume] != "" {
-				t.Errorf("the volume %s of %s is not listed, or is that of %s too", volume, name, users[volume])
-			}
-			users[volume] = name
-		}
-	}
-	if len(profiles) != 2 || len(profiles["single"]) != 1 || len(profiles["cluster"]) != 5 {
-		t.Errorf("the profiles are %v", profiles)
-	}
-	env, err := os.ReadFile("../../.env")
-	if err != nil || !strings.Contains(string(env), "\nCOMPOSE_PROFILES=single\n") {
-		t.Errorf(".env: %s %v", env, err)
 	}
 }

@@ -44,6 +44,7 @@ type serveCmd struct {
 	ScrubEvery    time.Duration `help:"${scrub_every}" default:"24h"`
 	ScrubRate     size          `help:"How much that may read per second." default:"50MB"`
 	RateLimit     int           `help:"${rate_limit}" default:"0" placeholder:"N"`
+	TokenRate     int           `name:"token-rate-limit" help:"${token_rate_limit}" default:"0" placeholder:"N"`
 	Upkeep        bool          `help:"${upkeep}" default:"true" negatable:""`
 	KeepDeleted   duration      `help:"${keep_deleted}" default:"30d"`
 	Pages         int           `name:"parquet-version" help:"${stored_pages}" enum:"1,2" default:"2"`

@@ -10,7 +10,7 @@ import (
 // limited returns the metric of the limit on requests.
 func limited(l *rates.Limiter) []prometheus.Collector {
 	return []prometheus.Collector{prometheus.NewCounterFunc(
-		prometheus.CounterOpts{Name: "rowback_rate_limited_total", Help: "Requests and calls refused by --rate-limit."},
+		prometheus.CounterOpts{Name: "rowback_rate_limited_total", Help: "Requests and calls refused by --rate-limit and --token-rate-limit."},
 		func() float64 { return float64(l.Refused()) },
 	)}
 }

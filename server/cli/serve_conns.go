@@ -15,6 +15,7 @@ import (
 	"github.com/rowback/rowback/server/certs"
 	"github.com/rowback/rowback/server/conns"
 	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/server/rates"
 )
 
 // connections are the flags about who may connect, and how long a connection may be silent.
@@ -55,6 +56,18 @@ func (cmd *serveCmd) pool(log *slog.Logger) (*conns.Pool, error) {
 		limits.PerAddress = conns.DefaultPerAddress(limits.Overall)
 	}
 	return conns.NewPool(limits, log), nil
+}
+
+// rates returns the limiter of requests; nil without a limit.
+func (cmd *serveCmd) rates() (*rates.Limiter, error) {
+	switch {
+	case cmd.RateLimit < 0 || cmd.TokenRate < 0:
+		return nil, errors.New("--rate-limit and --token-rate-limit must be 0, for no limit, or more")
+	case cmd.TokenRate > 0 && cmd.RateLimit == 0:
+		return nil, errors.New("--token-rate-limit needs --rate-limit, the limit of a user over all tokens: without it, " +
+			"more tokens would allow more requests")
+	}
+	return rates.New(rates.Limits{PerSecond: cmd.RateLimit, PerToken: cmd.TokenRate}, nil), nil
 }
 
 // isEncrypted reports whether connections are encrypted.

@@ -99,6 +99,9 @@ func (s *serving) prepare(context.Context) (err error) {
 	if s.shared.pool, err = s.serveCmd.pool(s.log); err != nil {
 		return err
 	}
+	if s.shared.rates, err = s.serveCmd.rates(); err != nil {
+		return err
+	}
 	if s.pair, err = s.certificate(s.dir, s.log); err != nil {
 		return err
 	}
@@ -213,7 +216,6 @@ func (s *serving) open(ctx context.Context) (err error) {
 		return fmt.Errorf("looking at whose the webhooks are: %w", err)
 	}
 	s.atEnd(inBackground(ctx, s.hooks.Run))
-	s.shared.rates = rates.New(s.RateLimit, nil)
 	if s.shared.traces, err = traces.Open(ctx, s.Traces, version, s.log); err != nil {
 		return err
 	}

@@ -90,8 +90,8 @@ var texts = kong.Vars{
 		"users have the roles that they are given here.",
 	"oidc_scope":      "What it is asked for at a login, besides openid; may be repeated.",
 	"oidc_user_claim": "The claim with the name of a user; without it, the user's subject. email must be verified.",
-	"rate_limit": "The most requests a second of one user, or of an address without a valid token, with ten seconds of it " +
-		"at once. 0: any number.",
+	"rate_limit": "The most requests a second of one user over all tokens, or of an address without a valid token, with " +
+		"ten seconds of it at once. 0: any number.",
 	"scrub_every": "How often every stored file is read and checked, also after the start. 0: never.",
 	"stored_pages": "Version of the data pages in the files of new commits. Some readers can't skip rows in version 2, " +
 		"which is smaller and faster.",
@@ -104,6 +104,8 @@ var texts = kong.Vars{
 		"For those who are locked out.",
 	"token_file": "A file with a token a line, as user:token or user:sha256:HEX, and a role after a space. It is read " +
 		"again on SIGHUP.",
+	"token_rate_limit": "The most requests a second with one token, or in one session without a token, with ten seconds of it " +
+		"at once; needs --rate-limit. 0: as many as its user.",
 	"traces": "Collector of OpenTelemetry traces, by OTLP over HTTP, such as http://127.0.0.1:4318. By default none, or " +
 		"that of OTEL_EXPORTER_OTLP_ENDPOINT.",
 	"upkeep": "Compact in the background, so that reading does not slow down as commits add up, and vacuum datasets " +

@@ -24,7 +24,6 @@ import (
 	"github.com/rowback/rowback/server/access"
 	"github.com/rowback/rowback/server/audit"
 	"github.com/rowback/rowback/server/permit"
-	"github.com/rowback/rowback/server/rates"
 	"github.com/rowback/rowback/storage/fair"
 )
 
@@ -102,17 +101,17 @@ func refused(err *access.RefusedError) error {
 	return status.Error(codes.Unauthenticated, err.Why)
 }
 
-// inRate refuses a call over the limit of its user or address.
+// inRate refuses a call over the limit of its user, token or address.
 func (f *Face) inRate(from access.Caller) error {
 	if f.options.Rates == nil {
 		return nil
 	}
-	d := f.options.Rates.Take(rates.Key(from, f.options.Gate.IsOpen()))
+	d := f.options.Rates.Take(from, f.options.Gate.IsOpen())
 	if d.Allowed {
 		return nil
 	}
 	return status.Errorf(codes.ResourceExhausted,
-		"Too many calls (--rate-limit). Make the next one in %d seconds, and make fewer.", d.Seconds())
+		"Too many calls (%s). Make the next one in %d seconds, and make fewer.", d.Option, d.Seconds())
 }
 
 // addressOf returns the address that a call comes from.

@@ -6,20 +6,19 @@ import (
 	"slices"
 
 	"github.com/gofiber/fiber/v2"
-
-	"github.com/rowback/rowback/server/rates"
 )
 
 // unlimited are the paths that supervisors and monitoring ask for.
 var unlimited = []string{"/healthz", "/readyz", "/metrics"}
 
-// inRate refuses a request over the limit of its user or address. All answers say how much is left.
+// inRate refuses a request over the limit of its user, token or address. All answers say how much the strictest of these
+// leaves.
 func (h *Host) inRate(c *fiber.Ctx) error {
 	if h.options.Rates == nil || slices.Contains(unlimited, c.Path()) {
 		return nil
 	}
 	caller, _ := h.Identify(c)
-	d := h.options.Rates.Take(rates.Key(caller, h.options.Gate.IsOpen()))
+	d := h.options.Rates.Take(caller, h.options.Gate.IsOpen())
 	c.Set("RateLimit-Policy", d.Policy())
 	c.Set("RateLimit", d.State())
 	if d.Allowed {
@@ -27,7 +26,7 @@ func (h *Host) inRate(c *fiber.Ctx) error {
 	}
 	return &Refusal{
 		http.StatusTooManyRequests, "rate_limited",
-		fmt.Sprintf("Too many requests (--rate-limit). Send the next one in %d seconds, and send fewer.", d.Seconds()),
+		fmt.Sprintf("Too many requests (%s). Send the next one in %d seconds, and send fewer.", d.Option, d.Seconds()),
 		d.Retry,
 	}
 }
