@@ -140,7 +140,7 @@ func (w modeWork) put(ctx context.Context, u intake.Upload) error {
 	if err := in.findFields(ctx, w.conn); err != nil {
 		return err
 	}
-	if in.rows <= smallRows && !w.isSliced() {
+	if w.areFew(in.rows) {
 		changes, err := w.writer.fewChanges(ctx, in, live)
 		if err != nil {
 			return err
@@ -172,7 +172,7 @@ func (w modeWork) replace(ctx context.Context, u intake.Upload) error {
 	if err := w.writer.pick(ctx, pickNotCame, w.picking(in), live); err != nil {
 		return err
 	}
-	if max(in.rows, w.commit.Removed) <= smallRows && !w.isSliced() {
+	if w.areFew(max(in.rows, w.commit.Removed)) {
 		return w.writer.replaceFew(ctx, in, live)
 	}
 	return w.writer.rewriteMany(ctx, in, live, func(columns []schema.Column) string { return w.picked(live, columns) })
@@ -188,7 +188,7 @@ func (w *recordWriter) replaceFew(ctx context.Context, in *incoming, live *snaps
 	if w.commit.Removed == 0 {
 		return w.rewriteFew(ctx, changes, nil)
 	}
-	gone, err := w.conn.Batch(ctx, displaced("picked", w.schema.Stored())+" ORDER BY _file, _pos")
+	gone, err := w.fewGone(ctx, live)
 	if err != nil {
 		return err
 	}

@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/duck"
 	"github.com/rowback/rowback/storage/schema"
@@ -19,19 +16,6 @@ import (
 type recordWriter struct {
 	fileWriter
 	noted
-}
-
-// fewChanges returns the changes that differ, those with a live record first. They come as one batch, so that the files
-// are encoded without another statement.
-func (w *recordWriter) fewChanges(
-	ctx context.Context, in *incoming, live *snapshot.Snapshot,
-) (arrow.RecordBatch, error) {
-	rows, differs := w.changes(in, live, w.schema.Stored())
-	query := "SELECT * FROM (" + rows + ") WHERE " + differs
-	if in.rows > 1 {
-		query += " ORDER BY _pos IS NULL, _n"
-	}
-	return w.conn.Batch(ctx, query)
 }
 
 // changes is the SQL that joins some columns of the incoming records with those of the live ones of the same keys:
@@ -75,55 +59,7 @@ func (d *draft) after(in *incoming, c schema.Column) string {
 	return "s." + schema.ColumnName(c.ID)
 }
 
-// rewriteFew writes the new records as a data file and those they displace as a rollback file, from memory: the
-// changes, those with a live record first. gone are the picked records; nil: none.
-func (w *recordWriter) rewriteFew(ctx context.Context, changes, gone arrow.RecordBatch) error {
-	width, rows := len(w.schema.Stored()), changes.NumRows()
-	added := int64(changes.Column(2*width + 3).NullN())
-	w.commit.Modified, w.commit.Added = rows-added, added
-	w.noted.few(w.schema.Stored(), changes, int(w.commit.Modified))
-	if rows > 0 {
-		after := columnsOf(changes, 0, width+1, rows)
-		defer after.Release()
-		if err := w.writeBatch(ctx, schema.Data, after); err != nil {
-			return err
-		}
-	}
-	var before []arrow.RecordBatch
-	if w.commit.Modified > 0 {
-		displaced := columnsOf(changes, width+1, 2*width+4, w.commit.Modified)
-		defer displaced.Release()
-		before = append(before, displaced)
-	}
-	if gone != nil {
-		before = append(before, gone)
-	}
-	return w.displace(ctx, before)
-}
-
-// columnsOf returns some columns of the first rows of a batch.
-func columnsOf(batch arrow.RecordBatch, from, to int, rows int64) arrow.RecordBatch {
-	fields := arrow.NewSchema(batch.Schema().Fields()[from:to], nil)
-	some := array.NewRecordBatch(fields, batch.Columns()[from:to], batch.NumRows())
-	defer some.Release()
-	return some.NewSlice(0, rows)
-}
-
-// displace writes batches of records, as they were, as one rollback file. There is one rollback file for a commit,
-// whatever it displaced.
-func (w *recordWriter) displace(ctx context.Context, batches []arrow.RecordBatch) error {
-	if len(batches) == 0 {
-		return nil
-	}
-	all, err := duck.Concat(batches[0].Schema(), batches)
-	if err != nil {
-		return err
-	}
-	defer all.Release()
-	return w.writeBatch(ctx, schema.Rollback, all)
-}
-
-// rewriteMany does the same through tables, which may lie on disk, in slices of the columns. picked is the SQL of the
+// rewriteMany does what rewriteFew does through tables, which may lie on disk, in slices of the columns. picked is the SQL of the
 // picked records, with some of the columns, if there are any.
 func (w *recordWriter) rewriteMany(
 	ctx context.Context, in *incoming, live *snapshot.Snapshot, picked func([]schema.Column) string,

@@ -76,11 +76,15 @@ func (d *Difference) page(l Listing, s Selection) string {
 
 const onePage = `SELECT * FROM ({records}) {order} LIMIT {limit} OFFSET {offset}`
 
+// pagedValues is up to how many values of the files that a difference opens all of its records are listed for a page:
+// reading the columns once takes less than finding the keys on the page first.
+const pagedValues = 1_000_000
+
 // isPagedByKey reports whether a page is read by the keys of its records. It has few values, while the difference may
 // have very many.
 func (d *Difference) isPagedByKey(s Selection, most int) bool {
 	columns := int64(len(d.Schema.Stored()))
-	return s.Limit != nil && columns > int64(most) && *s.Limit <= slicedValues/columns
+	return s.Limit != nil && columns > int64(most) && *s.Limit <= slicedValues/columns && d.Opened()*columns > pagedValues
 }
 
 // pageByKey lists a page of records that have more columns than a slice. Tables of their keys say which records are on

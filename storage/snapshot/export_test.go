@@ -25,6 +25,15 @@ func (d *Difference) ListingIn(most int, s Selection) (Listing, error) {
 	return watched.listing(most, s)
 }
 
+// PageIn is ListingIn of a page by the keys of its records, however few values there are.
+func (d *Difference) PageIn(most int, s Selection) (Listing, error) {
+	watched, err := d.watching(s.Columns)
+	if err != nil {
+		return Listing{}, err
+	}
+	return watched.pageByKey(most, s)
+}
+
 // CountAligned counts what differs without a join; ok is false if the keys of both sides are not the same in the same
 // order.
 func (d *Difference) CountAligned(ctx context.Context, conn *duck.Conn) (out Counts, ok bool, err error) {
