@@ -202,7 +202,7 @@ func (g *group) batches() []*blob.Batch {
 // record records all commits in one transaction.
 func (g *group) record(tx catalog.Tx) error {
 	for _, r := range g.ready {
-		if err := r.answers.goesOn(tx); err != nil {
+		if err := r.answers.goOn(tx); err != nil {
 			return err
 		}
 		if err := r.record(tx); err != nil {

@@ -72,9 +72,14 @@ var errJobFailed = fault.Errorf(fault.Unavailable, "job_given_up",
 	"The server could not reach the catalog's database for a while, and the job was taken for failed. "+
 		"Nothing was changed. Send the request again.")
 
-// goesOn refuses to record work whose job was given up after its answer was made.
-func (a answers) goesOn(tx catalog.Tx) error {
+// goOn refuses to record work whose job was given up, or whose key was answered, after the answers were made.
+func (a answers) goOn(tx catalog.Tx) error {
 	if a.Job == nil {
+		for _, r := range a.Receipts {
+			if err := isUnanswered(tx, r.User, r.Key); err != nil {
+				return err
+			}
+		}
 		return nil
 	}
 	j, err := tx.Job(a.Job.ID)

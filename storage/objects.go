@@ -216,6 +216,9 @@ func (s *Store) openObjects(ctx context.Context, b *bucket.Bucket) error {
 	}
 	o := s.dir.remoteOptions(b)
 	o.Mine = func(ctx context.Context) error { return s.hasBucket(ctx, b) }
+	if s.catalog != nil && s.catalog.IsShared() {
+		o.Ledger = &ledger{Catalog: s.catalog}
+	}
 	remote, err := blob.OpenRemote(ctx, s.dir.path, o)
 	if err != nil {
 		return err

@@ -67,10 +67,30 @@ func answer[T any](q *Requests, tx catalog.Tx, r Request, result T) (a answers, 
 	if receipt.Job != "" {
 		return q.jobDone(tx, receipt.Job, told)
 	}
+	if err := isUnanswered(tx, r.User, receipt.Key); err != nil {
+		return a, err
+	}
 	a.Receipts = []catalog.Receipt{{
 		User: r.User, Key: receipt.Key, Fingerprint: receipt.Fingerprint, Answer: told, CreatedAt: q.now(),
 	}}
 	return a, nil
+}
+
+// errAnswered is for work that was done already under its key: by another server, while this one was cut off and its
+// lock on the key was lost.
+var errAnswered = fault.Errorf(fault.Conflict, "already_done",
+	"Another server has done this request meanwhile. Send it again with the same Idempotency-Key: you get the answer.")
+
+// isUnanswered refuses to do the work of a key twice.
+func isUnanswered(tx catalog.Tx, user, key string) error {
+	_, err := tx.Receipt(user, key)
+	switch {
+	case errors.Is(err, catalog.ErrNotFound):
+		return nil
+	case err == nil:
+		return errAnswered
+	}
+	return err
 }
 
 // answerTo is answer, in a transaction of its own.
@@ -108,16 +128,16 @@ func (q *Requests) Once(
 	if err != nil {
 		return nil, false, nil, err
 	}
-	answer, ok, err = q.answered(ctx, user, key, fingerprint)
+	answer, ok, err = q.Answered(ctx, user, key, fingerprint)
 	if err != nil {
 		done()
 	}
 	return answer, ok, done, err
 }
 
-// answered looks for the answer to a key. The same key with another request is a mistake of the client's, which it must
+// Answered looks for the answer to a key; ok is false where there is none. The same key with another request is a mistake of the client's, which it must
 // learn of: an answer to the wrong request would pass for done.
-func (q *Requests) answered(
+func (q *Requests) Answered(
 	ctx context.Context, user, key, fingerprint string,
 ) (answer json.RawMessage, ok bool, err error) {
 	err = q.catalog.Read(ctx, func(tx catalog.Tx) error {
@@ -144,13 +164,17 @@ func KeepAnswer[T any](ctx context.Context, q *Requests, r Request, result T) er
 	if kept || err != nil {
 		return err
 	}
-	return q.write(ctx, func(tx catalog.Tx) error {
+	err = q.write(ctx, func(tx catalog.Tx) error {
 		a, err := answer(q, tx, r, result)
 		if err != nil {
 			return err
 		}
 		return a.record(tx)
 	})
+	if errors.Is(err, errAnswered) { // it changed nothing: either answer is right
+		err = nil
+	}
+	return err
 }
 
 // isKept reports whether the answer is kept already: of a job, whether that is done.
@@ -159,7 +183,7 @@ func (q *Requests) isKept(ctx context.Context, user string, s Slot) (kept bool, 
 		j, err := q.Job(ctx, s.Job)
 		return j.Progress == catalog.JobDone, err
 	}
-	_, kept, err = q.answered(ctx, user, s.Key, s.Fingerprint)
+	_, kept, err = q.Answered(ctx, user, s.Key, s.Fingerprint)
 	return kept, err
 }
 

@@ -56,7 +56,7 @@ func Now[T any](
 	}
 	result, err := c.Do(ctx, c.Request)
 	if err != nil {
-		return nil, false, err
+		return c.again(ctx, store, err)
 	}
 	Note(ctx, result)
 	if answer, err = c.Tell(result); err != nil {
@@ -65,6 +65,21 @@ func Now[T any](
 	// The change may have been none, without a transaction to store the answer in. The client's leaving must not
 	// prevent it: the change stands.
 	return answer, false, storage.KeepAnswer(context.WithoutCancel(ctx), store.Requests, c.Request, result)
+}
+
+// again returns the answer to a call that was refused, if another server has done it under its key meanwhile: what it did
+// may be why. Otherwise the refusal stands.
+func (c *Call[T]) again(
+	ctx context.Context, store *storage.Store, refusal error,
+) (answer json.RawMessage, replayed bool, err error) {
+	if c.Key == "" || !store.IsShared() {
+		return nil, false, refusal
+	}
+	answer, found, err := store.Requests.Answered(ctx, c.Request.User, c.Key, c.Fingerprint)
+	if err != nil || !found {
+		return nil, false, refusal
+	}
+	return answer, true, nil
 }
 
 // Jobs are calls that continue even if their clients disconnect. The store has their state, so that another request or
@@ -102,7 +117,7 @@ func Start[T any](
 	job, err := j.Store.Requests.StartJob(ctx, about, start)
 	if err != nil {
 		c.after()
-		return nil, false, err
+		return c.again(ctx, j.Store, err)
 	}
 	ended := make(chan struct{})
 	audit.Of(ctx).Started(job.ID)

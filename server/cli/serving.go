@@ -195,6 +195,7 @@ func (s *serving) startWork(ctx context.Context) error {
 	s.atEnd(s.Backups.keep(ctx, s.store))
 	s.atEnd(inBackground(ctx, s.store.KeepNoted))
 	s.atEnd(inBackground(ctx, s.store.KeepTold))
+	s.atEnd(inBackground(ctx, s.store.KeepClean))
 	if s.Demo {
 		if err := fixtures.Demo(ctx, s.store); err != nil {
 			return fmt.Errorf("loading the samples: %w", err)

@@ -41,6 +41,10 @@ type RemoteOptions struct {
 	// is not asked. It is asked before anything is written, and once more when a batch is published: a server that
 	// takes the objects over then has it, or this one does not answer for it.
 	Mine func(ctx context.Context) error
+
+	// Ledger is where other servers of the same objects find what this one notes; nil: no other server has them, and it is
+	// in the local directory.
+	Ledger Ledger
 }
 
 // Remote is a store whose objects are in a bucket. Its local directory has what is staged, and files that can be lost:
@@ -59,6 +63,9 @@ type Remote struct {
 	opened time.Time
 	stop   func()
 	mine   func(ctx context.Context) error
+	ledger Ledger
+
+	isShared bool // other servers write to the bucket, too
 
 	mu      sync.Mutex
 	there   map[string]bool      // datasets that have objects
@@ -91,13 +98,17 @@ func OpenRemote(ctx context.Context, root string, o RemoteOptions) (*Remote, err
 	}
 	r := &Remote{
 		Dir: d, bucket: o.Bucket, log: o.Log, opened: time.Now(), stop: func() {}, mine: o.Mine,
+		ledger: o.Ledger, isShared: o.Ledger != nil,
 		there: map[string]bool{}, changed: map[string]time.Time{},
 	}
 	if r.cache, err = openCache(o.Cache, o.Limit); err != nil {
 		return nil, err
 	}
-	if err := r.recallDebts(); err != nil {
-		return nil, err
+	if r.ledger == nil {
+		r.ledger = &noted{Dir: d}
+	}
+	if r.debts.list, err = r.readDebts(ctx); err != nil {
+		return nil, fmt.Errorf("reading what is owed to the bucket: %w", err)
 	}
 	if err := r.Settle(ctx); err != nil {
 		return nil, fmt.Errorf("taking back what was given up: %w", err)
@@ -321,8 +332,11 @@ const readyWithin = 3 * time.Second
 // Stamp implements Objects: what others wrote to the bucket is not known.
 func (r *Remote) Stamp(...string) string { return "" }
 
-// ChangedAt implements Objects, for the changes of this process: no other one has the store open.
+// ChangedAt implements Objects, for the changes of this process. Where others write as well, it may have been now.
 func (r *Remote) ChangedAt(key string) (time.Time, error) {
+	if r.isShared {
+		return time.Now(), nil
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if at, ok := r.changed[key]; ok {
@@ -359,7 +373,7 @@ func (r *Remote) Put(key string, data []byte) (Placed, error) {
 	defer r.noteChange(key)
 	p := Placed{undo: func() error {
 		defer r.noteChange(key)
-		return r.pay(debt{Kind: owedPut, Key: named(key), Data: former, IsGone: isNew})
+		return r.pay(debt{Kind: owedPut, Key: named(key), Data: former, IsGone: isNew, Sum: sumOf(data)})
 	}}
 	return p, r.bucket.Put(ctx, named(key), data)
 }

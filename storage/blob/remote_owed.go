@@ -10,11 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -27,14 +22,14 @@ import (
 
 // debt is a change of the bucket that may be made twice.
 type debt struct {
-	Number int64  `json:"-"`
+	note   Note
 	Kind   string `json:"kind"`
 	Key    string `json:"key"`
 	Data   []byte `json:"data,omitempty"`    // put: the object
 	IsGone bool   `json:"is_gone,omitempty"` // put: there was none
 	Name   string `json:"name,omitempty"`    // withdraw: in quarantine
 	Keep   string `json:"keep,omitempty"`    // withdraw: the description
-	Sum    string `json:"sum,omitempty"`     // withdraw: that of the description; empty: none was published
+	Sum    string `json:"sum,omitempty"`     // of what is taken back: the description (none was published), or the object
 }
 
 // Kinds of debts.
@@ -48,7 +43,6 @@ const (
 type debts struct {
 	mu     sync.Mutex
 	list   []debt
-	last   int64
 	paying sync.Mutex // so that they are paid in their order
 
 	sums, older map[string]string // of descriptions that were published, by the key of their batch
@@ -113,51 +107,39 @@ func (r *Remote) pay(d debt) error {
 func (r *Remote) owe(d debt) error {
 	r.debts.mu.Lock()
 	defer r.debts.mu.Unlock()
-	r.debts.last++
-	d.Number = r.debts.last
 	text, err := json.Marshal(d)
 	if err != nil {
 		return err
 	}
-	if err := writeFile(r.Dir, owedName(d.Number), text); err != nil {
+	if d.note, err = r.ledger.Owe(text); err != nil {
 		return err
 	}
 	r.debts.list = append(r.debts.list, d)
 	return nil
 }
 
-func owedName(n int64) string { return owedDir + "/" + strconv.FormatInt(n, 10) + ".json" }
-
-// ForgetOwed forgets what a store in the directory root owed, before it is opened.
-func ForgetOwed(root string) error {
-	return os.RemoveAll(filepath.Join(root, filepath.FromSlash(owedDir)))
+// readDebts reads what is owed by processes before, and by servers that have ended.
+func (r *Remote) readDebts(ctx context.Context) (list []debt, err error) {
+	notes, err := r.ledger.Owed(ctx)
+	for _, n := range notes {
+		d := debt{note: n}
+		err = errors.Join(err, json.Unmarshal(n.Text, &d))
+		list = append(list, d)
+	}
+	return list, err
 }
 
-// recallDebts reads what a process before owed.
-func (r *Remote) recallDebts() error {
-	dir := filepath.Join(r.root, filepath.FromSlash(owedDir))
-	entries, err := os.ReadDir(dir)
+// SettleAbandoned pays what servers that have ended owed.
+func (r *Remote) SettleAbandoned(ctx context.Context) error {
+	list, err := r.readDebts(ctx)
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		name, isWhole := strings.CutSuffix(e.Name(), ".json")
-		number, err := strconv.ParseInt(name, 10, 64)
-		if !isWhole || err != nil {
-			continue // half written: then the request was not answered
-		}
-		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		if err != nil {
+	for _, d := range list {
+		if err := r.settleOne(ctx, d); err != nil {
 			return err
 		}
-		d := debt{}
-		if err := json.Unmarshal(text, &d); err != nil {
-			return fmt.Errorf("%s is damaged: %w", owedName(number), err)
-		}
-		d.Number = number
-		r.debts.list, r.debts.last = append(r.debts.list, d), max(r.debts.last, number)
 	}
-	slices.SortFunc(r.debts.list, func(a, b debt) int { return cmp.Compare(a.Number, b.Number) })
 	return nil
 }
 
@@ -172,15 +154,7 @@ func (r *Remote) Settle(ctx context.Context) error {
 		if len(list) == 0 {
 			return nil
 		}
-		// Another server that has the objects may have recorded what is to be taken back here.
-		if err := r.mine(ctx); err != nil {
-			return err
-		}
-		if err := r.make(ctx, list[0]); err != nil {
-			return err
-		}
-		r.log.Info("what was given up is taken back", "key", list[0].Key)
-		if err := r.forgive(list[0]); err != nil {
+		if err := r.settleOne(ctx, list[0]); err != nil {
 			return err
 		}
 		r.debts.mu.Lock()
@@ -189,12 +163,17 @@ func (r *Remote) Settle(ctx context.Context) error {
 	}
 }
 
-// forgive removes the note of a debt, durably: paid once more after a crash, it would undo what came after it.
-func (r *Remote) forgive(d debt) error {
-	if err := os.Remove(filepath.Join(r.root, filepath.FromSlash(owedName(d.Number)))); err != nil {
+// settleOne pays a debt.
+func (r *Remote) settleOne(ctx context.Context, d debt) error {
+	// Another server that has the objects may have recorded what is to be taken back here.
+	if err := r.mine(ctx); err != nil {
 		return err
 	}
-	return flush(filepath.Join(r.root, filepath.FromSlash(owedDir)))
+	if err := r.make(ctx, d); err != nil {
+		return err
+	}
+	r.log.Info("what was given up is taken back", "key", d.Key)
+	return r.ledger.Paid(ctx, d.note)
 }
 
 // settleEvery is how often what is owed is tried, and sweepEvery how often orphans are looked for.
@@ -217,14 +196,45 @@ func (r *Remote) keepSettled(ctx context.Context) {
 				r.log.Warn("nothing is written until the object store answers", "error", err)
 			}
 		case <-sweep.C:
-			removed, err := r.Sweep(ctx, time.Now())
-			if err != nil && ctx.Err() == nil {
-				r.log.Warn("looking for what failed commits left in the object store", "error", err)
-			}
-			if len(removed) > 0 {
-				r.log.Info("what failed commits left in the object store was removed", "commits", len(removed))
+			if !r.isShared { // else one of the servers does
+				r.sweepOnce(ctx)
 			}
 		}
+	}
+}
+
+// settleAbandonedEvery is how often what ended servers owed is looked for.
+const settleAbandonedEvery = 20 * time.Second
+
+// KeepClean pays what ended servers of the store owed, and removes what failed commits of any server left, until ctx
+// ends. One server does, of those that share a ledger.
+func (r *Remote) KeepClean(ctx context.Context) {
+	settle, sweep := time.NewTicker(settleAbandonedEvery), time.NewTicker(sweepEvery)
+	defer settle.Stop()
+	defer sweep.Stop()
+	r.sweepOnce(ctx)
+	for {
+		if err := r.SettleAbandoned(ctx); err != nil && ctx.Err() == nil {
+			r.log.Warn("what servers that have ended gave up could not be taken back", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-settle.C:
+		case <-sweep.C:
+			r.sweepOnce(ctx)
+		}
+	}
+}
+
+// sweepOnce is Sweep as of now, and logs what comes of it.
+func (r *Remote) sweepOnce(ctx context.Context) {
+	removed, err := r.Sweep(ctx, time.Now())
+	if err != nil && ctx.Err() == nil {
+		r.log.Warn("looking for what failed commits left in the object store", "error", err)
+	}
+	if len(removed) > 0 {
+		r.log.Info("what failed commits left in the object store was removed", "commits", len(removed))
 	}
 }
 
@@ -235,6 +245,13 @@ func (r *Remote) make(ctx context.Context, d debt) error {
 		return r.removeAll(ctx, d.Key)
 	case d.Kind == owedWithdraw:
 		return r.entomb(ctx, d)
+	}
+	text, err := r.bucket.Get(ctx, d.Key)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && d.Sum != "" && sumOf(text) != d.Sum:
+		return nil // it was not put, is taken back already, or is what another server has put since
+	case err != nil:
+		return err
 	case d.IsGone:
 		return r.bucket.Remove(ctx, d.Key)
 	}
@@ -282,7 +299,7 @@ func (r *Remote) TakeBack(key string) error {
 // Withdraw implements Changes.
 func (r *Remote) Withdraw(key, name, keep string) (left, err error) {
 	r.cache.drop(key)
-	if err := r.intend(key, keep); err != nil {
+	if err := r.intend(context.Background(), key, keep); err != nil {
 		return nil, err
 	}
 	return nil, r.pay(debt{Kind: owedWithdraw, Key: key, Name: name, Keep: keep, Sum: r.debts.sumOf(key)})

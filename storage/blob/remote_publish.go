@@ -3,10 +3,8 @@ package blob
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -52,7 +50,7 @@ func (r *Remote) publish(batches []*Batch, _ bool) error {
 	g, together := errgroup.WithContext(ctx)
 	g.SetLimit(maxPuts)
 	for _, b := range batches {
-		if err := r.intend(b.key, b.description()); err != nil {
+		if err := r.intend(ctx, b.key, b.description()); err != nil {
 			return err
 		}
 	}
@@ -85,7 +83,7 @@ func (r *Remote) publish(batches []*Batch, _ bool) error {
 	for _, b := range batches {
 		r.adopt(b)
 		r.noteChange(b.key)
-		r.forgetIntent(b.key)
+		r.ledger.Published(b.key)
 	}
 	return nil
 }
@@ -119,30 +117,12 @@ func (r *Remote) adopt(b *Batch) {
 	r.RemoveScratch(filepath.Join(r.root, b.staged))
 }
 
-// intent is a batch that is about to be published. Without one, what a crash leaves of it would never be found: the
-// bucket is not listed for that.
-type intent struct {
-	Key         string    `json:"key"`
-	Description string    `json:"description"`
-	At          time.Time `json:"at"`
-}
-
-func intentName(key string) string { return intentsDir + "/" + url.PathEscape(key) + ".json" }
-
-// intend notes a batch, durably. One that no description publishes is known by its owner.
-func (r *Remote) intend(key, description string) error {
+// intend notes a batch. One that no description publishes is known by its owner.
+func (r *Remote) intend(ctx context.Context, key, description string) error {
 	if description == "" {
 		return nil
 	}
-	text, err := json.Marshal(intent{key, description, time.Now()})
-	if err != nil {
-		return err
-	}
-	return writeFile(r.Dir, intentName(key), text)
-}
-
-func (r *Remote) forgetIntent(key string) {
-	_ = os.Remove(filepath.Join(r.root, filepath.FromSlash(intentName(key)))) // one too many is looked at in vain
+	return r.ledger.Intend(ctx, Intent{key, description, time.Now()})
 }
 
 // orphanAge is how old what was left of a batch must be before it is removed: an attempt to publish it may still be on
@@ -152,16 +132,11 @@ const orphanAge = 24 * time.Hour
 // Sweep removes what is left of batches that were not published, or were withdrawn, by the intents from before a time,
 // which must be a day ago at the least.
 func (r *Remote) Sweep(ctx context.Context, now time.Time) (removed []string, err error) {
-	entries, err := os.ReadDir(filepath.Join(r.root, filepath.FromSlash(intentsDir)))
+	late, err := r.ledger.Late(ctx, now, orphanAge)
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range entries {
-		var in intent
-		text, err := os.ReadFile(filepath.Join(r.root, filepath.FromSlash(intentsDir), e.Name()))
-		if err != nil || json.Unmarshal(text, &in) != nil || now.Sub(in.At) < orphanAge {
-			continue // it is gone, half written, or too young
-		}
+	for _, in := range late {
 		isOrphan, err := r.isOrphan(ctx, in)
 		if err != nil {
 			return removed, err
@@ -175,13 +150,15 @@ func (r *Remote) Sweep(ctx context.Context, now time.Time) (removed []string, er
 			}
 			removed = append(removed, in.Key)
 		}
-		r.forgetIntent(in.Key)
+		if err := r.ledger.Swept(ctx, in.Key); err != nil {
+			return removed, err
+		}
 	}
 	return removed, nil
 }
 
 // isOrphan reports whether a batch was not published.
-func (r *Remote) isOrphan(ctx context.Context, in intent) (bool, error) {
+func (r *Remote) isOrphan(ctx context.Context, in Intent) (bool, error) {
 	text, err := r.bucket.Get(ctx, named(in.Key+"/"+in.Description))
 	if errors.Is(err, fs.ErrNotExist) {
 		return true, nil

@@ -24,6 +24,7 @@ var postgresOnly = map[string]func(*testing.T){
 	"schemas":  aCatalogInASchema,
 	"newer":    aNewerProgram,
 	"answer":   aLostAnswer,
+	"ledger":   aLedgerOfServers,
 }
 
 // columnsOf describes the tables of a catalog: their columns with what may be in them, and their keys.
