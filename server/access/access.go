@@ -39,7 +39,7 @@ var ErrWrong = errors.New("the name or the password is wrong")
 // Directory knows users and the tokens that they have been given. What it returns is as of now: a token that was
 // revoked, has expired, or whose user was removed or disabled, is ErrUnknown.
 type Directory interface {
-	IsClosed() bool // a token has been given: from then on, no one is let in without one
+	IsClosed() (bool, error) // a token has been given: from then on, no one is let in without one
 	ByHash(hash Hash) (Held, error)
 	ByID(id string) (Held, error)
 	IsDisabled(user string) (bool, error)
@@ -105,9 +105,18 @@ func (g *Gate) Replace(f Fixed) { g.fixed.Store(&f) }
 // FixedRole returns the role that the operator's tokens give a user in all projects; None: the user has no such token.
 func (g *Gate) FixedRole(user string) Role { return g.fixed.Load().Role(user) }
 
-// IsOpen reports whether everyone is let in, since there has never been a token.
+// IsOpen reports whether everyone is let in, since there has never been a token. No one is while that can't be read.
 func (g *Gate) IsOpen() bool {
-	return !g.options.Needed && (g.options.Directory == nil || !g.options.Directory.IsClosed())
+	open, err := g.isOpen()
+	return open && err == nil
+}
+
+func (g *Gate) isOpen() (bool, error) {
+	if g.options.Needed || g.options.Directory == nil {
+		return !g.options.Needed, nil
+	}
+	closed, err := g.options.Directory.IsClosed()
+	return !closed, err
 }
 
 // Identify finds out who is asking, by the headers Authorization (Bearer) and Cookie (token); each may have a token or

@@ -12,7 +12,7 @@ type away struct{}
 
 var errAway = errors.New("the database is away")
 
-func (away) IsClosed() bool                          { return true }
+func (away) IsClosed() (bool, error)                 { return true, nil }
 func (away) ByHash(access.Hash) (access.Held, error) { return access.Held{}, errAway }
 func (away) ByID(string) (access.Held, error)        { return access.Held{}, errAway }
 func (away) IsDisabled(string) (bool, error)         { return false, errAway }

@@ -45,7 +45,12 @@ func (g *Gate) identify(text string, from netip.Addr) (c Caller, shown credentia
 		return g.signed(text, from)
 	}
 	if g.options.Directory == nil || !IsToken(text) {
-		return Caller{Address: from}, credential{}
+		c = Caller{Address: from}
+		if _, err := g.isOpen(); g.failed(err) { // perhaps no token is needed
+			c = nobody(err)
+			c.Address = from
+		}
+		return c, credential{}
 	}
 	held, err := g.options.Directory.ByHash(hash)
 	if g.failed(err) {

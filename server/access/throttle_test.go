@@ -96,7 +96,7 @@ type slow struct {
 	answers chan struct{} // lets one look-up answer
 }
 
-func (slow) IsClosed() bool                   { return true }
+func (slow) IsClosed() (bool, error)          { return true, nil }
 func (slow) IsDisabled(string) (bool, error)  { return false, nil }
 func (slow) ByID(string) (access.Held, error) { return access.Held{}, access.ErrUnknown }
 func (slow) Used(string)                      {}

@@ -59,20 +59,16 @@ func (a *Accounts) wasClosed(ctx context.Context) (closed bool, err error) {
 func (a *Accounts) Close() { a.record.Wait() }
 
 // IsClosed reports whether there has ever been a token: from then on no one is let in without one. Another server may
-// make the first: so while there is none, that is asked each time. If it can't be, no one is let in.
-func (a *Accounts) IsClosed() bool {
+// make the first: so while there is none, that is asked each time.
+func (a *Accounts) IsClosed() (bool, error) {
 	if a.closed.Load() || !a.db.IsShared() {
-		return a.closed.Load()
+		return a.closed.Load(), nil
 	}
 	closed, err := a.wasClosed(context.Background())
-	if err != nil {
-		a.log.Error("whether there are tokens can't be read: no one is let in without one", "error", err)
-		return true
-	}
 	if closed {
 		a.close()
 	}
-	return closed
+	return closed, err
 }
 
 // close notes that there is a token.

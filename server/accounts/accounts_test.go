@@ -219,5 +219,6 @@ func TestOnPostgreSQL(t *testing.T) {
 		"TestSessionsOfOthersAndTooMany":         TestSessionsOfOthersAndTooMany,
 		"servers share users":                    serversShareUsers,
 		"servers count failed logins":            serversCountFailedLogins,
+		"servers without settings":               serversWithoutSettings,
 	})
 }

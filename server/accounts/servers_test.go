@@ -35,14 +35,14 @@ func serversShareUsers(t *testing.T) {
 	noted := 0
 	other.Closed = func() { noted++ }
 	gate := access.New(access.Options{Directory: other, Sessions: other})
-	if !gate.IsOpen() || other.IsClosed() {
+	if closed, err := other.IsClosed(); err != nil || closed || !gate.IsOpen() {
 		t.Fatal("there is no token, and no one is let in")
 	}
 	made, secret, err := one.CreateToken(t.Context(), accounts.Token{User: userOf(t, one, "ada"), Role: access.Admin})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if gate.IsOpen() || !other.IsClosed() || noted != 1 {
+	if closed, err := other.IsClosed(); err != nil || !closed || gate.IsOpen() || noted != 1 {
 		t.Errorf("another server has made the first token: open %v, noted %d times", gate.IsOpen(), noted)
 	}
 	if c, known := gate.Identify(here, "Bearer "+secret, ""); !known || c.User != "ada" {
@@ -102,5 +102,16 @@ func serversCountFailedLogins(t *testing.T) {
 		if _, err := g.Login(here, "ben", "wrong"); !errors.Is(err, access.ErrWrong) {
 			t.Errorf("server %d, another name: %v", i, err)
 		}
+	}
+}
+
+// While the settings can't be read, it is not known whether a token is needed: that is said, and no one is let in.
+func serversWithoutSettings(t *testing.T) {
+	w := open(t)
+	gate := access.New(access.Options{Directory: w, Sessions: w})
+	w.db.Close()
+	c, known := gate.Identify(here, "", "")
+	if known || c.Refused == nil || c.Refused.Code != "users_unavailable" {
+		t.Errorf("%+v, known %v", c, known)
 	}
 }

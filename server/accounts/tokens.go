@@ -107,7 +107,11 @@ func (a *Accounts) CreateToken(ctx context.Context, t Token) (Token, string, err
 		return t, "", err
 	}
 	isAdmins := u.Roles[0] == access.Admin && t.Role == access.Admin && t.Projects == nil && t.ExpiresAt.IsZero()
-	if !a.IsClosed() && !isAdmins {
+	isClosed, err := a.IsClosed()
+	if err != nil {
+		return t, "", err
+	}
+	if !isClosed && !isAdmins {
 		return t, "", fault.Errorf(fault.Conflict, "admin_token_first", "This would be the server's first token: from then "+
 			"on no one is let in without one. Make one of an admin first, for all projects and without an end.")
 	}

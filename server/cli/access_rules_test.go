@@ -347,7 +347,7 @@ func TestTheFirstTokenClosesAServer(t *testing.T) {
 	w.is(t, token, 409, "PUT", "/api/v1/users/eva/roles", `{"roles":[]}`)
 	w.is(t, token, 204, "DELETE", "/api/v1/tokens/"+id, "")
 	w.is(t, "", 401, "GET", "/api/v1/datasets", "")
-	if known, err = accounts.Open(ctx, set, nil, nil); err != nil || !known.IsClosed() {
+	if known, err = accounts.Open(ctx, set, nil, nil); err != nil || !isClosed(known) {
 		t.Errorf("it is open after a restart: %v", err)
 	}
 }

@@ -177,7 +177,7 @@ func (w *accessWorld) user(t *testing.T, name string, roles access.Roles) (token
 	t.Helper()
 	ctx := context.Background()
 	_, err := w.accounts.CreateUser(ctx, accounts.User{Name: name, Roles: roles})
-	if err == nil && !w.accounts.IsClosed() {
+	if err == nil && !isClosed(w.accounts) {
 		_, err = w.accounts.CreateUser(ctx, accounts.User{Name: "first", Roles: access.Everywhere(access.Admin)})
 		if err == nil {
 			_, _, err = w.accounts.CreateToken(ctx, accounts.Token{User: "first", Role: access.Admin})

@@ -87,14 +87,14 @@ func (s *serving) letIn(ctx context.Context) (err error) {
 	}
 	s.accounts.Closed = func() { guard(s.dir, s.log) }
 	s.accounts.Changed = s.stopWebhooks
-	if s.accounts.IsClosed() {
+	if isClosed(s.accounts) {
 		guard(s.dir, s.log)
 	}
 	if s.provider, err = s.SignOn.provider(s.accounts, s.log); err != nil {
 		return err
 	}
 	needed := len(s.fixed) > 0 || s.TokenFile != ""
-	hasAdmin := needed || s.accounts.IsClosed() || s.provider != nil && s.provider.HasAdmins()
+	hasAdmin := needed || isClosed(s.accounts) || s.provider != nil && s.provider.HasAdmins()
 	if !hasAdmin && !s.isLocal() && !s.insecure() {
 		token, err := adminToken(ctx, s.accounts, "", "printed at the first start")
 		if err != nil {
@@ -114,6 +114,13 @@ func (s *serving) letIn(ctx context.Context) (err error) {
 		s.reloadTokens(ctx)
 	}
 	return nil
+}
+
+// isClosed reports whether there has been a token when the accounts were opened, or another server has made one since.
+// That it can't be read now is said to those who ask to be let in.
+func isClosed(a *accounts.Accounts) bool {
+	closed, err := a.IsClosed()
+	return closed || err != nil
 }
 
 // guard notes beside the data that there are users, so that no start without them lets everyone in.

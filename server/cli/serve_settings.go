@@ -224,7 +224,7 @@ func foundSettings(ctx context.Context, dir string, marker datadir.Marker) (*set
 		return set, err
 	}
 	known, err := accounts.Open(ctx, set, nil, nil)
-	if err == nil && !known.IsClosed() {
+	if err == nil && !isClosed(known) {
 		err = lost(dir, "has no users, and had some")
 	}
 	if err != nil {

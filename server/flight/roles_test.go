@@ -21,7 +21,7 @@ import (
 // directory has users by the hashes of their tokens.
 type directory map[access.Hash]access.Held
 
-func (directory) IsClosed() bool                  { return true }
+func (directory) IsClosed() (bool, error)         { return true, nil }
 func (directory) IsDisabled(string) (bool, error) { return false, nil }
 func (directory) Used(string)                     {}
 

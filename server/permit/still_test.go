@@ -18,7 +18,7 @@ type directory struct {
 	err   error
 }
 
-func (*directory) IsClosed() bool                            { return true }
+func (*directory) IsClosed() (bool, error)                   { return true, nil }
 func (*directory) IsDisabled(string) (bool, error)           { return false, nil }
 func (*directory) Used(string)                               {}
 func (d *directory) ByHash(access.Hash) (access.Held, error) { return d.ByID("") }
