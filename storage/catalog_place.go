@@ -66,13 +66,13 @@ func (d *directory) takeCatalog(ctx context.Context) error {
 		return err
 	}
 	d.catalog, err = catalog.OpenPostgres(ctx, d.remote, catalog.PostgresOptions{
-		Server: d.server, Hook: d.catalogHook, Waiting: d.waiting, Existing: d.there,
+		Server: d.server, Hook: d.catalogHook, Waiting: d.waiting, Existing: d.there, Alone: d.there, Starting: true,
 	})
 	if errors.Is(err, catalog.ErrNoCatalog) {
 		return fmt.Errorf("%w. Name the database that the server of this store names with --catalog", err)
 	}
 	if errors.Is(err, catalog.ErrTaken) {
-		return fmt.Errorf("%w: %w. Stop it, or start this one with --standby: it waits, and takes over", ErrInUse, err)
+		return fmt.Errorf("%w: %w. Wait until it has ended, or start this one with --standby: it waits", ErrInUse, err)
 	}
 	return err
 }
@@ -106,10 +106,6 @@ func (d *directory) openRemote(ctx context.Context) error {
 	d.vouched, d.last = true, datadir.Closed{}
 	return d.knowStore(ctx)
 }
-
-// Epoch is the tenure in which this process has the store's catalog in PostgreSQL: another server that takes over has
-// another one. 0: the catalog is in the data directory.
-func (s *Store) Epoch() int64 { return s.catalog.Epoch() }
 
 // markCatalog notes in store.json where the catalog is, once all is in it.
 func (d *directory) markCatalog() error {
@@ -197,8 +193,8 @@ func (j *journal) untilRecorded(ctx context.Context, record func(catalog.Tx) err
 func catalogFault(err error) *fault.Error {
 	if catalog.IsLost(err) {
 		return fault.Errorf(fault.Unavailable, "taken_over",
-			"Another server has taken over this store, or its database has. Send the request to that one; this one "+
-				"has to be restarted.").Because(err)
+			"Another database server has taken over the catalog, and may lack what was recorded last. Restart this server: "+
+				"it finds out from the objects.").Because(err)
 	}
 	return fault.Errorf(fault.Unavailable, "catalog_unavailable",
 		"The server can't reach the database of its catalog. Nothing was changed. Send the request again.").Because(err)

@@ -174,7 +174,7 @@ func (s *Store) settled(d catalog.Dataset, before string) string {
 	if len(now) == 0 { // it is not known
 		return ""
 	}
-	busy, forking := s.catalog.IsLocked(d.ID), s.catalog.IsLocked(forkLock(d.FamilyID))
+	busy, forking := s.catalog.Queued(d.ID) > 0, s.catalog.Queued(forkLock(d.FamilyID)) > 0
 	unsettled := [4]bool{commitsPart: busy, backupsPart: forking, removalsPart: forking || busy}
 	for i := range now {
 		if !unsettled[i] && blob.IsOlder(now[i], settledAfter) {

@@ -97,7 +97,7 @@ func (g *group) stand(ctx context.Context, unfinished ...*ready) error {
 		return g.finished()
 	})
 	if err == nil {
-		err = trace.Do(ctx, "commit.sync", func(context.Context) error { return g.issue() })
+		err = trace.Do(ctx, "commit.sync", g.issue)
 	}
 	if err == nil {
 		err = trace.Do(ctx, "commit.record", g.index)
@@ -215,7 +215,7 @@ func (r *ready) writeDescription() error {
 }
 
 // issue publishes the directories of the group's commits, in their order.
-func (g *group) issue() error {
+func (g *group) issue(ctx context.Context) error {
 	if err := g.store.halted(); err != nil {
 		return err
 	}
@@ -233,9 +233,11 @@ func (g *group) issue() error {
 		}
 		if errors.Is(err, bucket.ErrExists) {
 			err = errOtherServer.Because(err)
-			g.store.distrust(errors.Join(errOtherServer, err))
+			if !g.store.catalog.IsShared() {
+				g.store.distrust(errors.Join(errOtherServer, err))
+			}
 		}
-		return g.withdraw(err)
+		return g.withdraw(ctx, err)
 	}
 	return nil
 }
@@ -244,7 +246,7 @@ func (g *group) issue() error {
 // can't be recorded, they are withdrawn, so that the clients' answers and a restart agree.
 func (g *group) index(ctx context.Context) error {
 	if err := g.store.untilRecorded(ctx, g.record); err != nil {
-		return g.withdraw(err)
+		return g.withdraw(ctx, err)
 	}
 	return nil
 }

@@ -74,7 +74,7 @@ func (u *Upkeep) compact(ctx context.Context, s *snapshot.Snapshot, c compaction
 func (u *Upkeep) write(
 	ctx context.Context, s *snapshot.Snapshot, c compaction,
 ) (made *catalog.Compacted, batch *blob.Batch, err error) {
-	id, err := u.catalog.Draw(ctx, catalog.CompactedIDs, 1)
+	id, err := u.catalog.Draw(ctx, "", catalog.CompactedIDs, 1)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -143,7 +143,7 @@ func (c *copier) hold(ctx context.Context) (release func(), err error) {
 		return free, nil
 	}
 	// No catalog is made in a wrong database.
-	taken, err := catalog.OpenPostgres(ctx, c.From.Catalog, catalog.PostgresOptions{
+	taken, err := catalog.OpenPostgres(ctx, c.From.Catalog, catalog.PostgresOptions{Alone: true,
 		Server: "rowback copy", Existing: true,
 	})
 	if err != nil {

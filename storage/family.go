@@ -14,6 +14,12 @@ import (
 type family struct {
 	lastRowID   atomic.Int64
 	lastFieldID atomic.Int64
+
+	// reserve takes field ids where several servers may; nil: this one alone does, and counts them.
+	reserve  func(ctx context.Context, n int64) (first int64, err error)
+	mu       sync.Mutex
+	reserved int64 // the last of those that were reserved; 0: none were
+	took     int64 // how many were reserved last
 }
 
 // newFamily returns a family whose last ids were these.
@@ -24,8 +30,25 @@ func newFamily(row, field int64) *family {
 	return f
 }
 
-// nextFieldID hands out a field id. One that a refused commit took is not given again, which costs nothing.
-func (f *family) nextFieldID() int { return int(f.lastFieldID.Add(1)) }
+// nextFieldID hands out a field id. One that a refused commit took is not given again, which costs nothing. Where they
+// have to be reserved, more are each time.
+func (f *family) nextFieldID(ctx context.Context) (int, error) {
+	if f.reserve == nil {
+		return int(f.lastFieldID.Add(1)), nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if last := f.lastFieldID.Load(); f.reserved == 0 || last >= f.reserved {
+		n := min(max(2*f.took, 1), 256)
+		first, err := f.reserve(ctx, n)
+		if err != nil {
+			return 0, err
+		}
+		f.took, f.reserved = n, first+n-1
+		f.lastFieldID.Store(first - 1)
+	}
+	return int(f.lastFieldID.Add(1)), nil
+}
 
 // idSource is where a commit takes the ids of rows and columns from.
 type idSource struct {
@@ -40,7 +63,16 @@ func (n *idSource) lockRowIDs(ctx context.Context, c *catalog.Catalog, family st
 	if n.unlockRowIDs != nil {
 		return nil
 	}
-	n.unlockRowIDs, err = c.Lock(ctx, "family\x00"+family)
+	if n.unlockRowIDs, err = c.Lock(ctx, catalog.FamilyLock(family)); err != nil {
+		return err
+	}
+	if c.IsShared() { // another server may have given some since
+		err = c.Read(ctx, func(tx catalog.Tx) error {
+			row, _, err := tx.Family(family)
+			n.family.lastRowID.Store(row)
+			return err
+		})
+	}
 	n.lastRowID = n.family.lastRowID.Load()
 	return err
 }
@@ -69,12 +101,19 @@ func (n *idSource) releaseRowIDs(stands bool) {
 
 // families are those of a store that have been asked for.
 type families struct {
+	*journal
 	mu   sync.Mutex
 	byID map[string]*family
 }
 
 // of returns the ids that the datasets of a family share.
 func (f *families) of(tx catalog.Tx, id string) (*family, error) {
+	if f.catalog.IsShared() { // what was known of it may be out of date
+		row, field, err := tx.Family(id)
+		shared := newFamily(row, field)
+		shared.reserve = func(ctx context.Context, n int64) (int64, error) { return f.catalog.DrawFields(ctx, id, n) }
+		return shared, err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if known := f.byID[id]; known != nil {

@@ -50,7 +50,7 @@ type fitting struct {
 	conn    *duck.Conn
 	upload  intake.Upload
 	records intake.Records
-	newID   func() int
+	newID   func(context.Context) (int, error)
 	only    []int        // take just these columns, where there are any
 	key     map[int]bool // which offered columns belong to the key
 
@@ -102,7 +102,11 @@ func (f *fitting) fit(s schema.Schema) (fitted, error) {
 		}
 		// Only once every type is decided: a refusal before that uses up no field ids.
 		if c.ID == 0 {
-			c.ID = f.newID()
+			id, err := f.newID(f.ctx)
+			if err != nil {
+				return out, err
+			}
+			c.ID = id
 		}
 		before := c.Type
 		c.Type = targets[i].Settled()

@@ -93,7 +93,7 @@ func (rs *Removals) forget(ctx context.Context, f forgetting) (done removalDocum
 	}
 	if f.Preview != nil {
 		done.Removal = rs.removalOf(f)
-		done.ID, err = rs.catalog.Draw(ctx, catalog.CommitIDs, 0) // the one that it would have
+		done.ID, err = rs.catalog.Draw(ctx, "", catalog.CommitIDs, 0) // the one that it would have
 		return done, err
 	}
 	w, err := rs.newRewriter(f.dataset)
@@ -201,7 +201,7 @@ func (rs *Removals) describe(
 		return done, err
 	}
 	// Of the sequence of commits, while none of the family can be made: it changes those before it.
-	if done.ID, err = rs.catalog.Draw(ctx, catalog.CommitIDs, 1); err != nil || f.answer == nil {
+	if done.ID, err = rs.catalog.Draw(ctx, f.dataset.ID, catalog.CommitIDs, 1); err != nil || f.answer == nil {
 		return done, err
 	}
 	err = rs.catalog.Read(ctx, func(tx catalog.Tx) error { done.answers, err = f.answer(tx, done); return err })

@@ -27,6 +27,8 @@ type forward struct {
 	placed  []*fresh
 	steps   []string // what the catalog did not know, in words
 	aside   []aside
+
+	withdrawn []int64 // commits that are not to be recorded, by id
 }
 
 // shelf is a dataset as its directory shows it.
@@ -132,6 +134,9 @@ func (f *forward) survey(tx catalog.Tx) error {
 		f.shelves = append(f.shelves, &shelf{id: id, notes: n})
 	}
 	f.removed = f.removed.sorted()
+	if f.withdrawn, err = tx.Withdrawn(); err != nil {
+		return err
+	}
 	for _, s := range f.shelves {
 		id := s.id
 		if s.dataset, err = tx.Dataset(id); err != nil && !errors.Is(err, catalog.ErrNotFound) {
@@ -164,6 +169,9 @@ func (f *forward) readFresh(tx catalog.Tx, s *shelf) error {
 	}
 	for _, id := range directories {
 		if _, ok := slices.BinarySearch(known, id); ok {
+			continue
+		}
+		if _, ok := slices.BinarySearch(f.withdrawn, id); ok { // what is left of it is removed when it is a day old
 			continue
 		}
 		m, err := f.readManifest(s.id, id)

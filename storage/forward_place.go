@@ -17,6 +17,9 @@ func (f *forward) apply(tx catalog.Tx) error {
 	if err != nil {
 		return err
 	}
+	if err := f.areStill(tx); err != nil {
+		return err
+	}
 	if err := f.parkNames(tx); err != nil {
 		return err
 	}
@@ -26,6 +29,15 @@ func (f *forward) apply(tx catalog.Tx) error {
 		}
 	}
 	return f.settleNames(tx, before)
+}
+
+// areStill makes sure that no server has taken back a commit since it was found.
+func (f *forward) areStill(tx catalog.Tx) error {
+	withdrawn, err := tx.Withdrawn()
+	if err == nil && !slices.Equal(withdrawn, f.withdrawn) {
+		err = errors.New("another server has taken back a commit meanwhile: start again")
+	}
+	return err
 }
 
 // bear records the datasets that were made without a commit. They count as deleted until all names are settled.

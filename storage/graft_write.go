@@ -46,11 +46,11 @@ func (c *grafting) draw(ctx context.Context, into *Store) error {
 	if c.dry {
 		return into.catalog.Read(ctx, c.guess)
 	}
-	commit, err := into.catalog.Draw(ctx, catalog.CommitIDs, max(c.line.used.Commit, 1))
+	commit, err := into.catalog.Draw(ctx, "", catalog.CommitIDs, max(c.line.used.Commit, 1))
 	if err != nil {
 		return err
 	}
-	file, err := into.catalog.Draw(ctx, catalog.FileIDs, max(c.line.used.File, 1))
+	file, err := into.catalog.Draw(ctx, "", catalog.FileIDs, max(c.line.used.File, 1))
 	if err != nil {
 		return err
 	}

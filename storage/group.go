@@ -190,6 +190,27 @@ func (g *group) end() {
 	close(g.ended)
 }
 
+// disown has the catalog decide that the group's commits do not stand, or that they do.
+func (g *group) disown(ctx context.Context) (stand bool, err error) {
+	standing := 0
+	for _, r := range g.ready {
+		stands, err := g.store.catalog.Disown(ctx, r.commit.DatasetID, r.commit.ID)
+		if err != nil {
+			return false, err
+		}
+		if stands {
+			standing++
+		}
+	}
+	if 0 < standing && standing < len(g.ready) {
+		return false, errPartly
+	}
+	return standing > 0, nil
+}
+
+// errPartly is for a group of which a start found only the first commits published.
+var errPartly = errors.New("some of the commits that were made together stand")
+
 // batches are the directories of the group's commits.
 func (g *group) batches() []*blob.Batch {
 	out := make([]*blob.Batch, len(g.ready))
@@ -219,11 +240,18 @@ func (g *group) record(tx catalog.Tx) error {
 }
 
 // withdraw takes the commits of a failed group out of the objects, the newest first, and returns the error to answer
-// with: cause, where it is certain that they do not stand.
-func (g *group) withdraw(cause error) error {
+// with: cause, where it is certain that they do not stand; nil where a start has recorded them meanwhile.
+func (g *group) withdraw(ctx context.Context, cause error) error {
 	// Withdrawn, a commit that stands after all would be lost, so nothing is touched.
 	if errors.Is(cause, catalog.ErrUncertain) || catalog.IsLost(cause) {
 		return g.store.halt(cause)
+	}
+	if g.issued {
+		if stand, err := g.disown(ctx); err != nil {
+			return g.store.halt(errors.Join(cause, err))
+		} else if stand {
+			return nil
+		}
 	}
 	for _, r := range slices.Backward(g.ready) {
 		if err := g.store.withdraw(r.key()); err != nil {

@@ -10,8 +10,15 @@ import (
 
 // halt stops all writing until the next start: the disk has failed in the one moment where it is not known what it
 // holds. What the request did may stand or not; the start finds out, since it reads what the objects tell. Reads go on:
-// what stands is not in doubt.
+// what stands is not in doubt. Where several servers have the catalog, that decides what stands: it is asked by
+// whatever is written next, and nothing stops.
 func (j *journal) halt(cause error) error {
+	if j.catalog.IsShared() && !catalog.IsLost(cause) {
+		j.log.Error("whether a change was recorded is unknown: its client was told so", "error", cause)
+		return fault.Errorf(fault.Unavailable, "outcome_unknown", "The catalog's database or the object store was cut off "+
+			"while this was recorded: it is not known whether it was. Look before you send this again, or use the same "+
+			"Idempotency-Key.").Because(cause)
+	}
 	j.log.Error("whether the last change was recorded is unknown: nothing is written until the next start, "+
 		"which finds out", "error", cause)
 	// In memory alone: a restart ends it, and is what finds out.

@@ -187,7 +187,7 @@ func (p *mergePlan) giveIDs(ctx context.Context, w *work) (err error) {
 	if w.request.Preview != nil {
 		n = 0
 	}
-	if p.firstID, err = w.store.catalog.Draw(ctx, catalog.CommitIDs, n); err != nil {
+	if p.firstID, err = w.store.catalog.Draw(ctx, w.head.Dataset.ID, catalog.CommitIDs, n); err != nil {
 		return err
 	}
 	if err := w.giveID(ctx, catalog.Merge); err != nil {

@@ -84,6 +84,11 @@ func (d *directory) own(ctx context.Context, b *bucket.Bucket, isNew bool) error
 	if err != nil && !isMissing {
 		return fmt.Errorf("reading %s of the object store: %w", datadir.MarkerFile, err)
 	}
+	if d.catalog != nil && d.catalog.IsShared() {
+		if joined, err := d.joinOthers(ctx, b, there, isNew); joined || err != nil {
+			return err
+		}
+	}
 	switch {
 	case isNew && isMissing:
 		return d.found(ctx, b)
@@ -93,7 +98,7 @@ func (d *directory) own(ctx context.Context, b *bucket.Bucket, isNew bool) error
 		return errObjectsGone
 	case there.ID != d.marker.ID:
 		return fmt.Errorf("the objects in %s belong to another store (%s; this one is %s)", b.URL(), there.ID, d.marker.ID)
-	case there.Directory != d.marker.Directory && d.catalog != nil:
+	case d.catalog != nil:
 		return d.goOn(ctx, b, there.ID)
 	case there.Directory != d.marker.Directory:
 		return fmt.Errorf("another data directory goes on with the objects in %s. Use that one; to go on here, start with an "+
@@ -103,6 +108,33 @@ func (d *directory) own(ctx context.Context, b *bucket.Bucket, isNew bool) error
 		return datadir.Write(d.path, d.marker, d.hook)
 	}
 	return nil
+}
+
+// joinOthers makes this directory one of those that go on with the objects, if the catalog has the name that the bucket
+// says: all servers that have the catalog write under it. Otherwise only a server that is there alone may go on.
+func (d *directory) joinOthers(ctx context.Context, b *bucket.Bucket, there bucketMarker, isNew bool) (bool, error) {
+	var name string
+	err := d.catalog.Read(ctx, func(tx catalog.Tx) (err error) { name, err = tx.StoreDirectory(); return err })
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case name == "" || name != there.Directory:
+		if !d.catalog.IsFirst() {
+			return false, fmt.Errorf("%w: the servers that have the catalog have other objects than those in %s",
+				ErrInUse, b.URL())
+		}
+		return false, nil
+	case !isNew && there.ID != d.marker.ID:
+		return false, nil // it is refused
+	case !isNew && d.marker.Directory == name && *d.marker.Objects == d.objects.Objects:
+		return true, nil
+	}
+	d.marker.Directory, d.marker.Objects = name, &d.objects.Objects
+	if isNew {
+		return true, d.mark(there.ID)
+	}
+	return true, datadir.Write(d.path, d.marker, d.hook)
 }
 
 // readBucketMarker reads store.json of a bucket.
@@ -134,7 +166,15 @@ func (d *directory) found(ctx context.Context, b *bucket.Bucket) error {
 		return err
 	}
 	d.marker.Directory, d.marker.Objects = mine.Directory, &d.objects.Objects
-	return d.mark(mine.ID)
+	return errors.Join(d.nameInCatalog(ctx, mine), d.mark(mine.ID))
+}
+
+// nameInCatalog records in a catalog that others may have what the bucket calls its servers.
+func (d *directory) nameInCatalog(ctx context.Context, m bucketMarker) error {
+	if d.catalog == nil {
+		return nil
+	}
+	return d.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.SetStoreDirectory(m.ID, m.Directory) })
 }
 
 // isFree reports why a new store can't be made in a prefix without a store.json.
@@ -178,6 +218,9 @@ func (d *directory) goOn(ctx context.Context, b *bucket.Bucket, id string) error
 		err = b.Put(ctx, datadir.MarkerFile, text)
 	}
 	if err != nil {
+		return err
+	}
+	if err := d.nameInCatalog(ctx, mine); err != nil {
 		return err
 	}
 	d.marker.Directory, d.marker.Objects = mine.Directory, &d.objects.Objects

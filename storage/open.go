@@ -92,7 +92,7 @@ func newStore(dir string, o Options) *Store {
 		Vacuums:  &Vacuums{Removals: removals, grace: o.Deleted},
 		Counts:   newCounts(),
 		dir:      directory,
-		budget:   limits, families: &families{byID: map[string]*family{}}, groups: defaultGroups,
+		budget:   limits, families: &families{journal: j, byID: map[string]*family{}}, groups: defaultGroups,
 		gateTime: cmp.Or(o.Gates, gateTime),
 	}
 }
@@ -139,6 +139,27 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if s.engine, err = duck.Open(s.budget.engine()); err != nil {
 		return err
 	}
+	// What is not in the catalog beside servers that write is what they are about to record.
+	if s.catalog.IsFirst() {
+		if err := s.finishWork(ctx); err != nil {
+			return err
+		}
+	}
+	s.unwatch = duck.Watch(s.budget.memory, s.Sandboxes.Pool, s.Readers.pool)
+	if err := s.forget(ctx); err != nil {
+		return err
+	}
+	if err := s.dir.markCatalog(); err != nil {
+		return err
+	}
+	if err := s.catalog.Checkpoint(ctx); err != nil {
+		return err
+	}
+	return s.catalog.Started(ctx)
+}
+
+// finishWork has the catalog and the objects agree, and finishes what no server goes on with.
+func (s *Store) finishWork(ctx context.Context) error {
 	if err := s.bringUp(ctx); err != nil {
 		return fmt.Errorf("bringing the catalog up to date with the objects: %w", err)
 	}
@@ -151,14 +172,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if err := s.Upkeep.sweep(ctx); err != nil {
 		return fmt.Errorf("removing compacted files that are not used: %w", err)
 	}
-	s.unwatch = duck.Watch(s.budget.memory, s.Sandboxes.Pool, s.Readers.pool)
-	if err := s.forget(ctx); err != nil {
-		return err
-	}
-	if err := s.dir.markCatalog(); err != nil {
-		return err
-	}
-	return s.catalog.Checkpoint(ctx)
+	return nil
 }
 
 // bringUp brings the catalog up to date with the objects. Where that shows that it is damaged, which was not looked for

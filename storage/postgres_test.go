@@ -35,8 +35,12 @@ func TestACatalogInPostgreSQL(t *testing.T) {
 	if u := b.Usage(); u.CatalogBytes < 1e5 || u.LogBytes != 0 {
 		t.Errorf("usage: %+v", u)
 	}
-	if _, err := storage.Open(t.Context(), t.TempDir(), there); !errors.Is(err, storage.ErrInUse) {
+	_, err := storage.Open(t.Context(), t.TempDir(), there)
+	if err == nil || !strings.Contains(err.Error(), "belongs to another store") {
 		t.Errorf("another store opens the same catalog meanwhile: %v", err)
+	}
+	if _, err := storage.Open(t.Context(), dir, there); !errors.Is(err, storage.ErrInUse) {
+		t.Errorf("another server opens the same directory: %v", err)
 	}
 	b.Close()
 	if _, err := os.Stat(filepath.Join(dir, "catalog.db")); err == nil {

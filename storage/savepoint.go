@@ -252,11 +252,11 @@ func (s *Store) DescribeSavepoint(
 
 // isBusy reports whether another commit of the dataset is being made. One that stands may hold its lock for a moment
 // more. It is a courtesy to people, not a guarantee: the lock orders the two in any case.
-func (j *journal) isBusy(dataset string) bool {
+func (j *journal) isBusy(ctx context.Context, dataset string) bool {
 	// A commit that has been answered gives its lock back a moment later: a client that goes on at once must not be
 	// refused for it.
 	for range 20 {
-		if !j.catalog.IsLocked(dataset) {
+		if !j.catalog.IsLocked(ctx, dataset) {
 			return false
 		}
 		time.Sleep(5 * time.Millisecond)
@@ -271,7 +271,7 @@ func (s *Store) Revert(ctx context.Context, dataset, ref string, r Request) (cat
 	if err != nil {
 		return catalog.Commit{}, err
 	}
-	if s.isBusy(dataset) {
+	if s.isBusy(ctx, dataset) {
 		return catalog.Commit{}, fault.Errorf(fault.Conflict, "busy",
 			"Another commit is being made. Look at what it changed once it is done, then revert.")
 	}

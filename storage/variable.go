@@ -37,8 +37,12 @@ func (s *Store) CreateVariable(
 		return catalog.Commit{}, schema.Column{}, err
 	}
 	// Its type is found from the values, the derivation or what is declared; NULL until then.
+	id, err := w.family.nextFieldID(ctx)
+	if err != nil {
+		return catalog.Commit{}, schema.Column{}, err
+	}
 	c := schema.Column{
-		ID: w.family.nextFieldID(), Name: n.Name, Description: n.Description, Categories: n.Categories,
+		ID: id, Name: n.Name, Description: n.Description, Categories: n.Categories,
 		Type: schema.Of(schema.Null),
 	}
 	if c, err = titled(c, n.Title); err != nil {

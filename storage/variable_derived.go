@@ -89,7 +89,11 @@ func (w variableWork) describeAs(ctx context.Context, archive schema.Schema) err
 			w.schema = w.schema.With(c)
 		case kept.Derived():
 			if !ok {
-				c.ID, c.Name = w.family.nextFieldID(), kept.Name
+				c.Name = kept.Name
+				var err error
+				if c.ID, err = w.family.nextFieldID(ctx); err != nil {
+					return err
+				}
 			}
 			if err := w.checkName(c.Name, c.ID); err != nil {
 				return err

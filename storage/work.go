@@ -105,7 +105,7 @@ func (w *work) giveID(ctx context.Context, mode catalog.Mode) error {
 		drawn = 0 // the id that it would have remains the next one
 	}
 	// Drawn under the lock on the head: within a dataset the order of ids is the order of commits.
-	commit, err := s.catalog.Draw(ctx, catalog.CommitIDs, drawn)
+	commit, err := s.catalog.Draw(ctx, d.ID, catalog.CommitIDs, drawn)
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func (f *fileWriter) fileID(ctx context.Context, kind schema.Kind) (id int64, er
 	if f.dry {
 		drawn = 0 // the next one and those after it, which stay to be drawn
 	}
-	if id, err = f.files.catalog.Draw(ctx, catalog.FileIDs, drawn); err != nil {
+	if id, err = f.files.catalog.Draw(ctx, f.commit.DatasetID, catalog.FileIDs, drawn); err != nil {
 		return 0, err
 	}
 	if drawn == 0 {

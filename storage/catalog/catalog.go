@@ -110,21 +110,22 @@ func (c *Catalog) beginReading(ctx context.Context) (tx *sql.Tx, err error) {
 // Write runs f in a transaction, which is committed durably if f returns nil and rolled back if it returns an error. If
 // the error is ErrUncertain, the transaction may have been committed.
 func (c *Catalog) Write(ctx context.Context, f func(Tx) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	tx, err := c.begin(ctx, cancel)
+	raw, w, end, err := c.in.begin(ctx)
 	if err != nil {
 		return c.told(err)
 	}
-	defer tx.Rollback()
-	if err := f(c.tx(ctx, tx, newRanks())); err != nil { // what is not committed may never be: it is not kept
+	defer end()
+	tx := c.tx(ctx, raw, newRanks()) // what is not committed may never be: it is not kept
+	tx.writer = w
+	if err := f(tx); err != nil {
 		return err
 	}
 	if err := c.hook("commit"); err != nil {
 		return err
 	}
-	err = c.told(c.in.commit(ctx, cancel, tx))
+	err = c.told(c.in.commit(ctx, raw, w))
 	if err == nil {
+		end()
 		c.wrote(ctx)
 		err = c.hook("committed")
 	}
@@ -132,21 +133,6 @@ func (c *Catalog) Write(ctx context.Context, f func(Tx) error) error {
 		err = errors.Join(ErrUncertain, err)
 	}
 	return err
-}
-
-// begin begins a transaction that writes, once those before it have ended: not later than a statement may take where
-// the database may be cut off.
-func (c *Catalog) begin(ctx context.Context, cancel func()) (*sql.Tx, error) {
-	if !c.in.isRemote() {
-		return c.write.BeginTx(ctx, nil)
-	}
-	late := time.AfterFunc(statementTime, cancel)
-	defer late.Stop()
-	tx, err := c.write.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
-	if err != nil && !late.Stop() {
-		err = errors.Join(errSilent, err)
-	}
-	return tx, err
 }
 
 // Try runs f and, if it fails, undoes what f has written. The transaction itself can continue.
@@ -168,6 +154,8 @@ type Tx struct {
 	sql   *sql.Tx
 	ranks *ranks
 	over  context.Context // of a database at the end of a network: when it is given up; else nil
+
+	writer *writer // of a transaction that writes where several servers may; else nil
 }
 
 // tx is a transaction of the catalog's database.
@@ -184,8 +172,11 @@ const statementTime = time.Minute
 
 // statement is the context of one statement.
 func (tx Tx) statement() (context.Context, context.CancelFunc) {
-	if tx.over == nil {
+	switch {
+	case tx.over == nil:
 		return context.Background(), func() {}
+	case tx.writer != nil && tx.over.Err() == nil: // the driver would end the session with a statement that is given up
+		return context.WithTimeout(context.WithoutCancel(tx.over), statementTime)
 	}
 	return context.WithTimeout(tx.over, statementTime)
 }

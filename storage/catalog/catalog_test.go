@@ -461,7 +461,7 @@ func TestSequences(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "catalog.db")
 	f := openAt(t, path)
 	draw := func(f *fixture, n int64) int64 {
-		first, err := f.Draw(t.Context(), FileIDs, n)
+		first, err := f.Draw(t.Context(), "", FileIDs, n)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -481,7 +481,7 @@ func TestSequences(t *testing.T) {
 func TestLocksAreFirstInFirstOut(t *testing.T) {
 	f := open(t)
 	unlock, err := f.Lock(t.Context(), "head")
-	if err != nil || !f.IsLocked("head") || f.IsLocked("other") {
+	if err != nil || !f.IsLocked(t.Context(), "head") || f.IsLocked(t.Context(), "other") {
 		t.Fatal("the lock is not held", err)
 	}
 	impatient, leave := context.WithCancelCause(t.Context())
@@ -564,7 +564,7 @@ func TestALockIsHandedOn(t *testing.T) {
 	}
 	second.Leave()
 	(<-plain)()
-	if f.IsLocked("head") {
+	if f.IsLocked(t.Context(), "head") {
 		t.Error("someone holds the lock")
 	}
 }

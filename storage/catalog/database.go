@@ -14,18 +14,42 @@ type database interface {
 	dialect() goose.Dialect
 	files() (fs.FS, error)
 
-	// isRemote reports whether it may be cut off: then every statement has a time limit.
+	// isRemote reports whether it may be cut off, and other processes may have it open: then every statement has a time
+	// limit.
 	isRemote() bool
 
-	// leave lets another server have the catalog, before its connections are closed.
+	// isFirst reports whether no other process had it open when this one opened it; started lets others open it.
+	isFirst() bool
+	started(ctx context.Context) error
+
+	// servers lists the processes that have it open; nil: this one alone can.
+	servers(ctx context.Context) ([]Server, error)
+
+	// grip takes the part of a lock that excludes other processes, tryGrip does where no one else has it (nil), and
+	// release gives it back. letOthers lets those go first that wait for it. isLocked reports whether any process has it.
+	// Of a database that one process has, there is no such part.
+	grip(ctx context.Context, name string) (*grip, error)
+	tryGrip(ctx context.Context, name string) (*grip, error)
+	release(name string, g *grip)
+	letOthers(ctx context.Context, name string) error
+	isLocked(ctx context.Context, name string) (bool, error)
+
+	// draw is Draw, and drawFields DrawFields, where other processes draw as well.
+	draw(ctx context.Context, under, sequence string, n int64) (first int64, err error)
+	drawFields(ctx context.Context, family string, n int64) (first int64, err error)
+
+	// leave gives up what other processes may have, before the connections are closed.
 	leave()
 
 	// reading is how a transaction begins that sees one consistent state.
 	reading() *sql.TxOptions
 
-	// commit commits a transaction, which cancel ends. isRolledBack reports of its error whether it is certain that
-	// nothing was committed.
-	commit(ctx context.Context, cancel func(), tx *sql.Tx) error
+	// begin begins a transaction that writes, once those before it have ended. end rolls it back, if it was not
+	// committed, and gives back what it holds.
+	begin(ctx context.Context) (tx *sql.Tx, w *writer, end func(), err error)
+
+	// commit commits a transaction. isRolledBack reports of its error whether it is certain that nothing was committed.
+	commit(ctx context.Context, tx *sql.Tx, w *writer) error
 
 	// over runs do so that what it replaces or deletes is overwritten, as far as the database can do that.
 	over(ctx context.Context, do func() error) error
@@ -56,8 +80,15 @@ func (c *Catalog) WriteOver(ctx context.Context, f func(Tx) error) error {
 // it: then it is overwritten later.
 func (c *Catalog) Settle(ctx context.Context) error { return c.checkpoint(ctx, true) }
 
-// IsShared reports whether other servers can have the catalog open as well.
+// IsShared reports whether other processes may have the catalog open as well: then what this one knows of it from
+// before may be out of date.
 func (c *Catalog) IsShared() bool { return c.in.isRemote() }
+
+// IsFirst reports whether no other process had the catalog open when this one opened it.
+func (c *Catalog) IsFirst() bool { return c.in.isFirst() }
+
+// Started lets other servers open the catalog, once it is up to date (PostgresOptions.Starting).
+func (c *Catalog) Started(ctx context.Context) error { return c.in.started(ctx) }
 
 // Holds reports why nothing can be recorded, of a catalog that is in a database of its own.
 func (c *Catalog) Holds(ctx context.Context) error { return c.in.holds(ctx) }

@@ -169,6 +169,9 @@ func (tx Tx) Family(id string) (row, field int64, err error) {
 
 // AdvanceFamily records the last row id and field id assigned in a family. It never lowers them.
 func (tx Tx) AdvanceFamily(id string, row, field int64) error {
+	if err := tx.holds(FamilyLock(id), false); err != nil {
+		return err
+	}
 	return tx.exec(`UPDATE families SET last_row = CASE WHEN last_row < $1 THEN $1 ELSE last_row END,
 		last_field = CASE WHEN last_field < $2 THEN $2 ELSE last_field END WHERE id = $3`, row, field, id)
 }
@@ -197,6 +200,10 @@ func (tx Tx) AddDataset(d Dataset) error {
 
 // MoveHead sets a dataset's head and name if its head is still from. Otherwise it returns ErrMoved.
 func (tx Tx) MoveHead(id string, from, to int64, name string) error {
+	// A head that moved while the lock was lost is found below.
+	if err := tx.holds(id, true); err != nil {
+		return err
+	}
 	return tx.one(ErrMoved, `UPDATE datasets SET head = $1, name = $2, changed = `+nextChange+`
 		WHERE id = $3 AND head = $4`, to, name, id, from)
 }

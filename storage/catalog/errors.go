@@ -51,6 +51,7 @@ const (
 	uniqueViolation = "23505"
 	stoodStill      = "25P03" // the session was ended, since it did nothing in a transaction
 	readOnly        = "25006" // it is a replica that follows another server, and takes no writes
+	lockTimeout     = "55P03" // a lock was waited for too long
 	notPrimary      = "55000" // it is in recovery, and has no log of its own yet
 
 	integrityClass  = "23"

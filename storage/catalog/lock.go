@@ -4,13 +4,14 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Lock waits for the lock of that name, such as the one on a dataset's head, and returns the function that releases it.
-// Waiters are served in the order of their arrival. Locks belong to the catalog so that one shared by several servers
-// can hold them itself; this one is opened by a single process, which keeps them in memory.
+// Waiters of this process are served in the order of their arrival. Where several servers have the catalog, one of them
+// has the lock (postgres_lock.go); it may be lost with the connection, which Holds finds out.
 func (c *Catalog) Lock(ctx context.Context, name string) (unlock func(), err error) {
-	turn, err := c.locks.wait(ctx, &Turn{name: name})
+	turn, err := c.take(ctx, &Turn{name: name})
 	if err != nil {
 		return nil, err
 	}
@@ -19,7 +20,29 @@ func (c *Catalog) Lock(ctx context.Context, name string) (unlock func(), err err
 
 // Join is Lock for those that may hand the lock to each other, with what they have done so far.
 func (c *Catalog) Join(ctx context.Context, name string) (*Turn, error) {
-	return c.locks.wait(ctx, &Turn{name: name, joins: true})
+	return c.take(ctx, &Turn{name: name, joins: true})
+}
+
+// take waits for the lock in this process, then for other processes.
+func (c *Catalog) take(ctx context.Context, turn *Turn) (*Turn, error) {
+	turn.release = c.in.release
+	turn, err := c.locks.wait(ctx, turn)
+	if err != nil || turn.grip != nil || !c.in.isRemote() {
+		return turn, err
+	}
+	if turn.follows {
+		err = c.in.letOthers(ctx, turn.name)
+	}
+	var g *grip
+	if err == nil {
+		g, err = c.in.grip(ctx, turn.name)
+	}
+	if err != nil {
+		turn.Leave()
+		return nil, c.told(err)
+	}
+	c.locks.setGrip(turn.name, g)
+	return turn, nil
 }
 
 // TryLock is Lock for those that do not wait: ok is false where someone has the lock. It is for duties, which one server
@@ -31,14 +54,38 @@ func (c *Catalog) TryLock(
 	if !ok {
 		return ctx, func() {}, false, nil
 	}
+	turn.release = c.in.release
+	g, err := c.in.tryGrip(ctx, name)
+	if err != nil || g == nil && c.in.isRemote() {
+		turn.Leave()
+		return ctx, func() {}, false, c.told(err)
+	}
 	held, end := context.WithCancel(ctx)
+	if g != nil {
+		c.locks.setGrip(name, g)
+		stop := end
+		go func() {
+			select {
+			case <-g.session.ended:
+			case <-held.Done():
+			}
+			stop()
+		}()
+	}
 	return held, func() { end(); turn.Leave() }, true, nil
 }
 
-// IsLocked reports whether someone holds the lock of that name.
-func (c *Catalog) IsLocked(name string) bool { return c.Queued(name) > 0 }
+// IsLocked reports whether someone holds the lock of that name, on any server. Where that can't be found out, no other
+// server does.
+func (c *Catalog) IsLocked(ctx context.Context, name string) bool {
+	if c.Queued(name) > 0 {
+		return true
+	}
+	locked, err := c.in.isLocked(ctx, name)
+	return err == nil && locked
+}
 
-// Queued returns how many hold the lock of that name or wait for it.
+// Queued returns how many of this process hold the lock of that name or wait for it.
 func (c *Catalog) Queued(name string) int {
 	c.locks.mu.Lock()
 	defer c.locks.mu.Unlock()
@@ -52,6 +99,10 @@ type Turn struct {
 	joins  bool
 	come   chan struct{} // closed when it holds the lock
 	handed any
+
+	grip    *grip // of the session, where several servers may have the lock; else nil
+	release func(name string, g *grip)
+	follows bool // another one of this process had the lock before
 }
 
 // Handed returns what came with the lock: what its holder before has handed over; nil if it was free.
@@ -66,7 +117,8 @@ func (t *Turn) Hand(v any) bool {
 	if len(queue) < 2 || !queue[1].joins {
 		return false
 	}
-	queue[1].handed = v
+	queue[1].handed, queue[1].grip = v, t.grip
+	t.grip = nil
 	t.table.remove(t)
 	return true
 }
@@ -75,7 +127,38 @@ func (t *Turn) Hand(v any) bool {
 func (t *Turn) Leave() {
 	t.table.mu.Lock()
 	defer t.table.mu.Unlock()
+	queue := t.table.queues[t.name]
+	if len(queue) > 1 && queue[0] == t {
+		next := queue[1]
+		next.follows = true
+		if g := t.grip; g != nil && !g.hasEnded() && time.Since(g.since) < tenureTime {
+			next.grip, t.grip = g, nil
+		}
+	}
+	if t.grip != nil {
+		t.release(t.name, t.grip)
+		t.grip = nil
+	}
 	t.table.remove(t)
+}
+
+// gripOf returns the session's part of a lock that someone of this process has; nil: no one does.
+func (t *lockTable) gripOf(name string) *grip {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if queue := t.queues[name]; len(queue) > 0 {
+		return queue[0].grip
+	}
+	return nil
+}
+
+// setGrip sets the session's part of a lock that someone of this process has.
+func (t *lockTable) setGrip(name string, g *grip) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if queue := t.queues[name]; len(queue) > 0 {
+		queue[0].grip = g
+	}
 }
 
 // lockTable has one first-in, first-out lock for each name: the first in a queue holds it.

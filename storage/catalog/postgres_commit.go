@@ -17,6 +17,11 @@ func CommitPostgres(ctx context.Context, db *sql.DB, tx *sql.Tx, lost func() boo
 		Scan(&t.id, &t.timeline); err != nil {
 		return errors.Join(errRolledBack, err)
 	}
+	return t.commit(ctx, db, tx, lost)
+}
+
+// commit is CommitPostgres of a transaction that is known.
+func (t transaction) commit(ctx context.Context, db *sql.DB, tx *sql.Tx, lost func() bool) error {
 	err := tx.Commit()
 	if err == nil {
 		return nil

@@ -38,6 +38,14 @@ func isCut(err error) bool {
 
 // isStale reports whether an error of the database is of a connection that was there and is gone: another one may do.
 func isStale(err error) bool {
+	for _, other := range []error{ErrLockLost, ErrStarting, ErrTaken, ErrFailover} {
+		if errors.Is(err, other) {
+			return false
+		}
+	}
+	if stateOf(err) == lockTimeout {
+		return false
+	}
 	var connect *pgconn.ConnectError
 	return !errors.As(err, &connect) && !errors.Is(err, errSilent) && IsUnavailable(Marked(err))
 }

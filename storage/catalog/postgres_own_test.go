@@ -3,9 +3,13 @@ package catalog
 import (
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
+	"slices"
 	"sort"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -14,12 +18,16 @@ import (
 var postgresOnly = map[string]func(*testing.T){
 	"tables":   sameTables,
 	"copy":     copiedToSQLite,
-	"taken":    oneServerHasIt,
+	"together": serversTogether,
+	"alone":    oneHasItAlone,
 	"refused":  refusedConnectionsEnd,
-	"waiting":  anotherServerWaits,
+	"opening":  oneOpensAtATime,
+	"locks":    aLockOfServers,
+	"lost":     aLockIsLost,
+	"stopped":  aServerStandsStill,
+	"drawn":    numbersOfServers,
 	"cut":      aCutConnection,
 	"restart":  theDatabaseRestarts,
-	"takeover": takenOverMeanwhile,
 	"text":     anyText,
 	"schemas":  aCatalogInASchema,
 	"newer":    aNewerProgram,
@@ -115,22 +123,92 @@ func copiedToSQLite(t *testing.T) {
 	}
 }
 
-// A second server is refused, and told which has the catalog. Closing it frees it.
-func oneServerHasIt(t *testing.T) {
+// second opens the catalog of another server.
+func second(t *testing.T, url string, o PostgresOptions) *fixture {
+	t.Helper()
+	o.Hook = noHook
+	if o.Server == "" {
+		o.Server = "two"
+	}
+	c, err := OpenPostgres(t.Context(), url, o)
+	return opened(t, c, err)
+}
+
+// Two servers write to one catalog, and each sees what the other did. The first to come is told that it is.
+func serversTogether(t *testing.T) {
+	url := newDatabase(t)
+	a := openURL(t, url)
+	b := second(t, url, PostgresOptions{})
+	if !a.IsFirst() || b.IsFirst() || !b.IsShared() {
+		t.Errorf("first: %v, %v", a.IsFirst(), b.IsFirst())
+	}
+	a.must(func(tx Tx) error { return tx.AddDataset(a.dataset("d", "people")) })
+	b.must(func(tx Tx) error { return tx.MoveHead("d", 0, 0, "others") })
+	a.must(func(tx Tx) error {
+		d, err := tx.Dataset("d")
+		if d.Name != "others" {
+			t.Errorf("the name is %s", d.Name)
+		}
+		return err
+	})
+	// One after another, whoever they are: what a transaction reads stays until its end.
+	var work sync.WaitGroup
+	for _, f := range []*fixture{a, b} {
+		work.Go(func() {
+			for range 40 {
+				f.must(func(tx Tx) error {
+					last, err := tx.Last("count")
+					return errors.Join(err, tx.Advance("count", last+1))
+				})
+			}
+		})
+	}
+	work.Wait()
+	a.must(func(tx Tx) error {
+		if last, err := tx.Last("count"); err != nil || last != 80 {
+			t.Errorf("counted %d, %v", last, err)
+		}
+		return nil
+	})
+	names := func(of *fixture, want ...string) {
+		t.Helper()
+		list, err := of.Servers(t.Context())
+		var got []string
+		for _, s := range list {
+			got = append(got, s.Name)
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("alive are %v, not %v: %v", got, want, err)
+		}
+	}
+	names(a, "one", "two")
+	if a.Server() == b.Server() {
+		t.Error("they have one number")
+	}
+	b.Close()
+	names(a, "one")
+	if third := second(t, url, PostgresOptions{Server: "three"}); third.IsFirst() || third.Server() <= b.Server() {
+		t.Errorf("a third: first %v, number %d after %d", third.IsFirst(), third.Server(), b.Server())
+	}
+}
+
+// A program that is to have the catalog alone is refused while a server is there, and keeps servers out.
+func oneHasItAlone(t *testing.T) {
 	url := newDatabase(t)
 	f := openURL(t, url)
-	_, err := OpenPostgres(t.Context(), url, PostgresOptions{Server: "two", Hook: noHook})
+	_, err := OpenPostgres(t.Context(), url, PostgresOptions{Server: "two", Hook: noHook, Alone: true})
 	if !errors.Is(err, ErrTaken) || !strings.Contains(err.Error(), "one, since 20") {
-		t.Errorf("a second server: %v", err)
+		t.Errorf("beside a server: %v", err)
 	}
+	f.must(func(tx Tx) error { return tx.Advance(CommitIDs, 7) })
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	c, err := OpenPostgres(t.Context(), url, PostgresOptions{Server: "two", Hook: noHook})
-	if err != nil {
-		t.Fatalf("after the first is closed: %v", err)
+	alone := second(t, url, PostgresOptions{Alone: true})
+	if _, err := OpenPostgres(t.Context(), url, PostgresOptions{Hook: noHook}); !errors.Is(err, ErrTaken) {
+		t.Errorf("a server beside it: %v", err)
 	}
-	c.Close()
+	alone.must(func(tx Tx) error { return tx.Advance(CommitIDs, 9) })
 }
 
 // A server that asks again and again for a catalog that is taken leaves no connections behind.
@@ -138,7 +216,8 @@ func refusedConnectionsEnd(t *testing.T) {
 	url := newDatabase(t)
 	f := openURL(t, url)
 	for range 20 {
-		if _, err := OpenPostgres(t.Context(), url, PostgresOptions{Hook: noHook}); !errors.Is(err, ErrTaken) {
+		_, err := OpenPostgres(t.Context(), url, PostgresOptions{Hook: noHook, Alone: true})
+		if !errors.Is(err, ErrTaken) {
 			t.Fatal(err)
 		}
 	}
@@ -154,44 +233,225 @@ func refusedConnectionsEnd(t *testing.T) {
 	}
 }
 
-// A server that waits has the catalog once the other one is gone, and sees all that it did.
-func anotherServerWaits(t *testing.T) {
+// One server at a time opens the catalog: the next one waits until it is up to date, also where the first dies.
+func oneOpensAtATime(t *testing.T) {
 	url := newDatabase(t)
-	f := openURL(t, url)
-	waits := make(chan struct{})
-	opened := make(chan error, 1)
-	var second *Catalog
-	go func() {
-		var err error
-		second, err = OpenPostgres(t.Context(), url, PostgresOptions{Server: "two", Hook: noHook,
-			Waiting: func(error) { close(waits) }})
-		opened <- err
-	}()
-	<-waits
-	f.must(func(tx Tx) error { return tx.Advance(CommitIDs, 7) })
-	// Its session ends, as that of a server that is killed.
-	f.Close()
-	if err := <-opened; err != nil {
-		t.Fatal(err)
+	c, err := OpenPostgres(t.Context(), url, PostgresOptions{Server: "one", Hook: noHook, Starting: true})
+	f := opened(t, c, err)
+	waits := make(chan error, 9)
+	opened := make(chan *fixture)
+	for _, ends := range []func(){func() { f.must(func(Tx) error { return nil }); f.Close() }, func() {
+		if err := f.Started(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}} {
+		go func() {
+			opened <- second(t, url, PostgresOptions{Starting: true, Waiting: func(err error) { waits <- err }})
+		}()
+		if err := <-waits; !errors.Is(err, ErrStarting) {
+			t.Errorf("it waits for %v", err)
+		}
+		ends()
+		f = <-opened
 	}
-	defer second.Close()
-	if first, err := second.Draw(t.Context(), CommitIDs, 1); first != 8 || err != nil {
-		t.Errorf("it draws %d, %v", first, err)
+	if f.IsFirst() {
+		t.Error("the last one takes itself for the first")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	_, err := OpenPostgres(ctx, url, PostgresOptions{Hook: noHook, Waiting: func(error) {}})
+	_, err = OpenPostgres(ctx, url, PostgresOptions{Hook: noHook})
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("one that stops waiting: %v", err)
 	}
 }
 
-// endSession ends the session that has the catalog, as if its connection were cut.
-func (f *fixture) endSession() {
+// A lock is one server's at a time, each server's waiters are served in their order, and none waits for ever.
+func aLockOfServers(t *testing.T) {
+	url := newDatabase(t)
+	servers := []*fixture{openURL(t, url), second(t, url, PostgresOptions{}), second(t, url, PostgresOptions{Server: "three"})}
+	var inside atomic.Int64
+	var work sync.WaitGroup
+	done := make([]atomic.Int64, len(servers))
+	for i, f := range servers {
+		for range 3 {
+			work.Go(func() {
+				for range 5 {
+					unlock, err := f.Lock(t.Context(), "head")
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if inside.Add(1) != 1 {
+						t.Error("two have it")
+					}
+					time.Sleep(time.Millisecond)
+					inside.Add(-1)
+					unlock()
+					done[i].Add(1)
+				}
+			})
+		}
+	}
+	work.Wait()
+	for i := range done {
+		if done[i].Load() != 15 {
+			t.Errorf("server %d had it %d times", i, done[i].Load())
+		}
+	}
+	a, b := servers[0], servers[1]
+	_, unlock, ok, err := a.TryLock(t.Context(), "duty")
+	if !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	if _, _, ok, err := b.TryLock(t.Context(), "duty"); ok || err != nil || !b.IsLocked(t.Context(), "duty") {
+		t.Errorf("tried by another server: %v, %v", ok, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := b.Lock(ctx, "duty"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("waited for: %v", err)
+	}
+	unlock()
+	unlock, err = b.Lock(t.Context(), "duty")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+}
+
+// A server whose connection is cut loses its locks. What it does under one of them is refused, once another server has
+// it; where none has, a head that is still the same moves.
+func aLockIsLost(t *testing.T) {
+	url := newDatabase(t)
+	a, b := openURL(t, url), second(t, url, PostgresOptions{})
+	a.must(func(tx Tx) error { return tx.AddDataset(a.dataset("d", "people")) })
+	held, unlock, ok, err := a.TryLock(t.Context(), "duty")
+	unlockHead, errHead := a.Lock(t.Context(), "d")
+	if err := errors.Join(err, errHead); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	defer unlock()
+	defer unlockHead()
+	before, err := a.Draw(t.Context(), "d", CommitIDs, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.cut()
+	taken, err := b.Lock(t.Context(), "d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := b.Draw(t.Context(), "d", CommitIDs, 1); err != nil || n <= before {
+		t.Errorf("the other server draws %d after %d, %v", n, before, err)
+	}
+	move := func(to int64) error {
+		return a.Write(t.Context(), func(tx Tx) error { return tx.MoveHead("d", to-1, to, "people") })
+	}
+	// The first may find that its connection is gone.
+	for range 2 {
+		_, err = a.Draw(t.Context(), "d", CommitIDs, 1)
+	}
+	if !errors.Is(err, ErrLockLost) || !IsUnavailable(err) {
+		t.Errorf("a draw under the lost lock: %v", err)
+	}
+	if err := move(1); !errors.Is(err, ErrLockLost) || !isRolledBack(errors.Join(errRolledBack, err)) {
+		t.Errorf("a commit under it: %v", err)
+	}
+	if err := a.Write(t.Context(), func(tx Tx) error { return tx.Holds("d") }); !errors.Is(err, ErrLockLost) {
+		t.Errorf("a label under it: %v", err)
+	}
+	<-held.Done()
+	taken()
+	for b.IsLocked(t.Context(), "d") { // it is given back in the background
+		time.Sleep(time.Millisecond)
+	}
+	if err := move(1); err != nil {
+		t.Errorf("once it is free: %v", err)
+	}
+}
+
+// cut ends the session that writes, as if its connection were cut.
+func (f *fixture) cut() {
 	f.Helper()
-	execute(f.T, f.in.(*postgres).config.ConnString(), `SELECT pg_terminate_backend(pid, 5000) FROM pg_locks
-		WHERE locktype = 'advisory' AND classid = 1919907682
-		AND objid::bigint = hashtext(current_schema())::bigint & 4294967295`)
+	p := f.in.(*postgres)
+	execute(f.T, p.config.ConnString(), fmt.Sprintf(`SELECT pg_terminate_backend(%d, 5000)`, p.session.Load().pid))
+}
+
+// A server that stands still, in a transaction or under a lock, holds others up for some seconds at most, and its
+// transaction is not committed.
+func aServerStandsStill(t *testing.T) {
+	url := newDatabase(t)
+	a := openURL(t, url+"&idle_session_timeout=300ms&idle_in_transaction_session_timeout=300ms")
+	b := second(t, url, PostgresOptions{})
+	a.must(func(tx Tx) error { return tx.AddDataset(a.dataset("d", "people")) })
+	if _, err := a.Lock(t.Context(), "d"); err != nil { // and gives no sign for two seconds
+		t.Fatal(err)
+	}
+	unlock, err := b.Lock(t.Context(), "d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	stands, goes := make(chan struct{}), make(chan struct{})
+	ended := make(chan error)
+	go func() {
+		ended <- a.Write(t.Context(), func(tx Tx) error {
+			close(stands)
+			<-goes
+			return tx.Advance("mine", 1)
+		})
+	}()
+	<-stands
+	b.must(func(tx Tx) error { return tx.Advance("others", 1) })
+	close(goes)
+	if err := <-ended; !IsUnavailable(err) || errors.Is(err, ErrUncertain) {
+		t.Errorf("the transaction that stood still: %v", err)
+	}
+}
+
+// No two servers draw a number, each server's grow, and those that were recorded without being drawn are passed over.
+func numbersOfServers(t *testing.T) {
+	url := newDatabase(t)
+	servers := []*fixture{openURL(t, url), second(t, url, PostgresOptions{})}
+	var mu sync.Mutex
+	seen := map[int64]bool{}
+	var work sync.WaitGroup
+	for _, f := range servers {
+		work.Go(func() {
+			last := int64(0)
+			for i := range 60 {
+				n := int64(1 + i%3*4)
+				first, err := f.Draw(t.Context(), "", FileIDs, n)
+				if err != nil || first <= last {
+					t.Errorf("%d after %d, %v", first, last, err)
+				}
+				mu.Lock()
+				for id := first; id < first+n; id++ {
+					if seen[id] {
+						t.Errorf("%d is drawn twice", id)
+					}
+					seen[id] = true
+				}
+				mu.Unlock()
+				last = first + n - 1
+			}
+		})
+	}
+	work.Wait()
+	a, b := servers[0], servers[1]
+	a.must(func(tx Tx) error { return tx.Advance(FileIDs, 5000) })
+	next, err := b.Draw(t.Context(), "", FileIDs, 0)
+	one, errOne := b.Draw(t.Context(), "", FileIDs, 1)
+	two, errTwo := a.Draw(t.Context(), "", FileIDs, 1)
+	if err := errors.Join(err, errOne, errTwo); err != nil || next != 5001 || one != 5001 || two != 5002 {
+		t.Errorf("after 5000 was recorded: %d, %d, %d, %v", next, one, two, err)
+	}
+	a.must(func(tx Tx) error { return tx.AddFamily("f") })
+	first, err := a.DrawFields(t.Context(), "f", 3)
+	second, errSecond := b.DrawFields(t.Context(), "f", 1)
+	if errors.Join(err, errSecond) != nil || first != 1 || second != 4 {
+		t.Errorf("fields %d, %d, %v, %v", first, second, err, errSecond)
+	}
 }
 
 // A transaction whose connection is cut before it is committed is rolled back. One whose connection is cut at the very
@@ -200,7 +460,7 @@ func aCutConnection(t *testing.T) {
 	f := open(t)
 	err := f.Write(t.Context(), func(tx Tx) error {
 		err := tx.AddDataset(f.dataset("d", "people"))
-		f.endSession()
+		f.cut()
 		return errors.Join(err, tx.Advance(CommitIDs, 9))
 	})
 	if !IsUnavailable(err) || errors.Is(err, ErrUncertain) {
@@ -208,7 +468,7 @@ func aCutConnection(t *testing.T) {
 	}
 	f.hook = func(op string) error {
 		if op == "commit" {
-			f.endSession()
+			f.cut()
 		}
 		return nil
 	}
@@ -234,7 +494,7 @@ func aCutConnection(t *testing.T) {
 	} {
 		lost := errors.New("the answer was lost")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		if err := of.outcome(ctx, p.write, p.lost.Load, lost); !errors.Is(err, want) || want == nil && err != nil {
+		if err := of.outcome(ctx, p.read, p.lost.Load, lost); !errors.Is(err, want) || want == nil && err != nil {
 			t.Errorf("transaction %v: %v, not %v", of, err, want)
 		}
 		cancel()
@@ -282,27 +542,6 @@ func theDatabaseRestarts(t *testing.T) {
 	})
 	if err := f.Read(t.Context(), func(tx Tx) error { _, err := tx.Dataset("d"); return err }); err != nil {
 		t.Errorf("a reader afterwards: %v", err)
-	}
-}
-
-// A server that another one has replaced writes no more, even when that one has ended as well.
-func takenOverMeanwhile(t *testing.T) {
-	url := newDatabase(t)
-	f := openURL(t, url)
-	f.write.SetMaxIdleConns(0) // its connection is closed, as if it were cut
-	second, err := OpenPostgres(t.Context(), url, PostgresOptions{Server: "two", Hook: noHook,
-		Waiting: func(error) {}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		if err := f.Write(t.Context(), func(tx Tx) error { return tx.Advance(CommitIDs, 9) }); !errors.Is(err, ErrLost) {
-			t.Errorf("the first server: %v", err)
-		}
-		second.Close()
-	}
-	if !f.in.(*postgres).lost.Load() {
-		t.Error("it does not know")
 	}
 }
 

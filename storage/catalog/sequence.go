@@ -13,10 +13,15 @@ const (
 	CompactedIDs = "compacted"
 )
 
-// Draw reserves n numbers of a sequence that were not drawn before, and returns the first. A commit draws its id under
-// the lock on its dataset's head, so that within a dataset ids are in the order of commits. Advance records what was
-// drawn, in the commit's transaction: numbers drawn by a commit that failed are drawn again after a restart.
-func (c *Catalog) Draw(ctx context.Context, sequence string, n int64) (first int64, err error) {
+// Draw reserves n numbers of a sequence that were not drawn before, and returns the first; with 0, the one that would be
+// the next. A commit draws its id under the lock on its dataset's head, whose name is given, so that within a dataset
+// ids are in the order of commits. Where several servers may have the catalog, it fails once that lock is lost. Advance
+// records what was drawn, in the commit's transaction: of numbers that are drawn and not recorded, some may never be
+// used, and where one process alone has the catalog they are drawn again after a restart.
+func (c *Catalog) Draw(ctx context.Context, under, sequence string, n int64) (first int64, err error) {
+	if c.IsShared() {
+		return c.in.draw(ctx, under, sequence, n)
+	}
 	c.sequences.mu.Lock()
 	defer c.sequences.mu.Unlock()
 	last, known := c.sequences.last[sequence]
@@ -46,3 +51,11 @@ func (tx Tx) Advance(sequence string, last int64) error {
 	return tx.exec(`INSERT INTO sequences (name, last) VALUES ($1, $2)
 		ON CONFLICT (name) DO UPDATE SET last = excluded.last WHERE sequences.last < excluded.last`, sequence, last)
 }
+
+// DrawFields reserves n field ids of a family, and returns the first, where several servers may have the catalog.
+func (c *Catalog) DrawFields(ctx context.Context, family string, n int64) (first int64, err error) {
+	return c.in.drawFields(ctx, family, n)
+}
+
+// FamilyLock is the name of the lock that is held while row ids of a family are given.
+func FamilyLock(family string) string { return "family\x00" + family }

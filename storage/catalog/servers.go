@@ -18,6 +18,10 @@ func (c *Catalog) Server() int64 { return c.server }
 
 // Servers lists the servers that have the catalog open now, this one included. What another one answers for is given up
 // once that is not among them.
-func (c *Catalog) Servers(context.Context) ([]Server, error) {
-	return []Server{{ID: c.server, Since: time.UnixMicro(c.server).UTC()}}, nil
+func (c *Catalog) Servers(ctx context.Context) ([]Server, error) {
+	list, err := c.in.servers(ctx)
+	if err == nil && list == nil {
+		list = []Server{{ID: c.server, Since: time.UnixMicro(c.server).UTC()}}
+	}
+	return list, err
 }

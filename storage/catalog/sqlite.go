@@ -63,11 +63,43 @@ func (sqlite) files() (fs.FS, error) { return fs.Sub(migrations, "migrations") }
 
 func (sqlite) isRemote() bool { return false }
 
+func (sqlite) isFirst() bool { return true }
+
+func (sqlite) started(context.Context) error { return nil }
+
+func (sqlite) servers(context.Context) ([]Server, error) { return nil, nil }
+
+func (sqlite) grip(context.Context, string) (*grip, error) { return nil, nil }
+
+func (sqlite) tryGrip(context.Context, string) (*grip, error) { return nil, nil }
+
+func (sqlite) release(string, *grip) {}
+
+func (sqlite) letOthers(context.Context, string) error { return nil }
+
+func (sqlite) isLocked(context.Context, string) (bool, error) { return false, nil }
+
+func (sqlite) draw(context.Context, string, string, int64) (int64, error) {
+	return 0, errors.New("no other process draws")
+}
+
+func (sqlite) drawFields(context.Context, string, int64) (int64, error) {
+	return 0, errors.New("no other process draws")
+}
+
 func (sqlite) leave() {}
+
+func (s sqlite) begin(ctx context.Context) (*sql.Tx, *writer, func(), error) {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return tx, nil, func() { _ = tx.Rollback() }, nil // after a commit there is nothing to roll back
+}
 
 func (sqlite) reading() *sql.TxOptions { return nil }
 
-func (sqlite) commit(_ context.Context, _ func(), tx *sql.Tx) error { return tx.Commit() }
+func (sqlite) commit(_ context.Context, tx *sql.Tx, _ *writer) error { return tx.Commit() }
 
 func (s sqlite) over(ctx context.Context, do func() error) error {
 	if _, err := s.write.ExecContext(ctx, `PRAGMA secure_delete = ON`); err != nil {

@@ -21,6 +21,21 @@ func (tx Tx) SetStoreID(id string) error {
 	return tx.exec(`INSERT INTO store (id) SELECT $1 WHERE NOT EXISTS (SELECT 1 FROM store)`, id)
 }
 
+// StoreDirectory returns what store.json in the bucket calls the servers that have this catalog; empty: none has
+// recorded it.
+func (tx Tx) StoreDirectory() (string, error) {
+	name, err := get(tx, scanText, `SELECT directory FROM store`)
+	if errors.Is(err, ErrNotFound) {
+		return "", nil
+	}
+	return name, err
+}
+
+// SetStoreDirectory records what store.json of a store in the bucket calls the servers that have this catalog.
+func (tx Tx) SetStoreDirectory(store, name string) error {
+	return errors.Join(tx.SetStoreID(store), tx.exec(`UPDATE store SET directory = $1`, name))
+}
+
 // agreements are statements that count contradictions between rows. A file whose pages are from different times, such
 // as an older copy under a newer write-ahead log, may be a valid database with wrong content.
 var agreements = map[string]string{

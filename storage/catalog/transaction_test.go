@@ -184,7 +184,7 @@ func TestDrawingAtOnce(t *testing.T) {
 	for i := range 20 {
 		all.Go(func() {
 			sequence, n := []string{CommitIDs, FileIDs}[i%2], int64(1+i%3)
-			first, err := f.Draw(t.Context(), sequence, n)
+			first, err := f.Draw(t.Context(), "", sequence, n)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -211,17 +211,17 @@ func TestRecordedSequences(t *testing.T) {
 	f := open(t)
 	f.must(func(tx Tx) error {
 		for _, c := range [][2]int64{{5, 5}, {3, 5}, {6, 6}} {
-			if err := tx.Advance("new", c[0]); err != nil {
+			if err := tx.Advance(CompactedIDs, c[0]); err != nil {
 				return err
 			}
-			last, err := tx.Last("new")
+			last, err := tx.Last(CompactedIDs)
 			f.want("recorded", []int64{last}, []int64{c[1]}, err)
 		}
 		last, err := tx.Last("none")
 		f.want("of a sequence without a record", []int64{last}, []int64{0}, err)
 		return nil
 	})
-	if first, err := f.Draw(t.Context(), "new", 1); err != nil || first != 7 {
+	if first, err := f.Draw(t.Context(), "", CompactedIDs, 1); err != nil || first != 7 {
 		t.Errorf("drew %d, %v", first, err)
 	}
 }
@@ -252,8 +252,8 @@ func TestLocksExclude(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if taken < 30 || f.IsLocked("head") {
-		t.Errorf("%d got the lock; it is held: %v", taken, f.IsLocked("head"))
+	if taken < 30 || f.IsLocked(t.Context(), "head") {
+		t.Errorf("%d got the lock; it is held: %v", taken, f.IsLocked(t.Context(), "head"))
 	}
 	one, err := f.Lock(t.Context(), "head")
 	if err != nil {

@@ -31,7 +31,7 @@ func TestWhichErrorsAreOfACutConnection(t *testing.T) {
 		{&pgconn.PgError{Code: "25006"}, true}, // a replica, which takes no writes
 		{&pgconn.PgError{Code: "55000"}, true}, // the same, asked for its own log
 		{errors.Join(errSilent, context.DeadlineExceeded), true},
-		{ErrLost, true},
+		{ErrLockLost, true},
 		{&pgconn.PgError{Code: uniqueViolation}, false},
 		{&pgconn.PgError{Code: "42601"}, false},
 		{context.DeadlineExceeded, false},

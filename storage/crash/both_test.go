@@ -1,7 +1,6 @@
 package crash
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -82,39 +81,6 @@ func TestPostgreSQLAndABucket(t *testing.T) {
 		}
 		b.ClosedDir()
 	}
-}
-
-// A server that is started beside the one that has the store is refused, or waits, and disturbs nothing: it has a data
-// directory of its own. The one that waited takes over, with all that was answered.
-func TestAServerBesideAnotherInABucket(t *testing.T) {
-	server := postgrestest.Start(t)
-	buckettest.Start(t)
-	o := inBoth(server, "postgres", nil)
-	first := reopen(t, t.TempDir(), o)
-	d := first.Create("d", "id")
-	first.JSON(d, catalog.Append, `[{"id":1}]`)
-	second := t.TempDir()
-	if _, err := storage.Open(t.Context(), second, o); !errors.Is(err, storage.ErrInUse) {
-		t.Errorf("another server: %v", err)
-	}
-	first.JSON(d, catalog.Append, `[{"id":2}]`)
-	waits := make(chan error, 9)
-	o.Waiting = func(err error) { waits <- err }
-	opened := make(chan *bench)
-	go func() { opened <- reopen(t, second, o) }()
-	if err := <-waits; !errors.Is(err, catalog.ErrTaken) {
-		t.Errorf("it waits for %v", err)
-	}
-	first.JSON(d, catalog.Append, `[{"id":3}]`)
-	dir := first.ClosedDir()
-	b := <-opened
-	b.Want(d, "head", `{"id":1}`, `{"id":2}`, `{"id":3}`)
-	b.JSON(d, catalog.Append, `[{"id":4}]`)
-	b.ClosedDir()
-	o.Waiting = nil
-	again := reopen(t, dir, o)
-	again.Want(d, "head", `{"id":1}`, `{"id":2}`, `{"id":3}`, `{"id":4}`)
-	again.Sound()
 }
 
 // What is missing or damaged in a bucket is put back there: of a store that is closed, and by the server that has it.

@@ -1,0 +1,100 @@
+package crash
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/storage/bucket/buckettest"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/catalog/postgrestest"
+)
+
+// servers opens a store on several servers, each with a data directory of its own.
+func servers(t *testing.T, o storage.Options, n int) []*bench {
+	t.Helper()
+	out := make([]*bench, n)
+	for i := range out {
+		o.Server = fmt.Sprintf("server %d", i)
+		out[i] = reopen(t, t.TempDir(), o)
+	}
+	return out
+}
+
+// Servers that write to one store at once lose nothing and do nothing twice, whether they write to one dataset or to
+// several, and each shows what the others did.
+func TestServersWriteToOneStore(t *testing.T) {
+	server := postgrestest.Start(t)
+	buckettest.Start(t)
+	all := servers(t, inBoth(server, "postgres", nil), 3)
+	shared, unkeyed := all[0].Create("shared", "id"), all[1].Create("unkeyed")
+	var own []string
+	for i, b := range all {
+		own = append(own, b.Create(fmt.Sprintf("own %d", i), "id"))
+	}
+	const each = 8
+	var work sync.WaitGroup
+	for i, b := range all {
+		for w := range 2 {
+			work.Go(func() {
+				for n := range each {
+					id := 100*(2*i+w) + n
+					for d, record := range map[string]string{
+						shared:  fmt.Sprintf(`[{"id":%d,"c%d_%d":1}]`, id, i, w),
+						own[i]:  fmt.Sprintf(`[{"id":%d}]`, id),
+						unkeyed: fmt.Sprintf(`[{"n":%d}]`, id),
+					} {
+						if _, err := b.Try(d, catalog.Append, "json", record); err != nil {
+							t.Errorf("server %d: %v", i, err)
+						}
+					}
+				}
+			})
+		}
+	}
+	work.Wait()
+	for i, b := range all {
+		for d, want := range map[string]int{shared: 6 * each, own[i]: 2 * each, unkeyed: 6 * each} {
+			if rows := b.Rows(d, "head", false); len(rows) != want {
+				t.Errorf("server %d has %d records, not %d", i, len(rows), want)
+			}
+		}
+		ids := map[string]bool{}
+		for _, row := range b.Rows(unkeyed, "head", true) {
+			ids[row] = true
+		}
+		if len(ids) != 6*each {
+			t.Errorf("%d records have ids of their own", len(ids))
+		}
+		// Each column that a server added has a field id of its own.
+		fields := map[int]bool{}
+		for _, c := range b.SchemaAt(shared, "head").Columns {
+			fields[c.ID] = true
+		}
+		if len(fields) != 7 {
+			t.Errorf("the shared dataset has the fields %v", fields)
+		}
+	}
+	all[1].Sound()
+	told := all[0].Told()
+	dir := all[2].ClosedDir()
+	o := inBoth(server, "postgres", nil)
+	back := reopen(t, dir, o)
+	if got := back.Told(); got != told {
+		t.Errorf("one that comes back shows\n%s\nwant\n%s", got, told)
+	}
+	back.ClosedDir()
+	alone := inBoth(server, "postgres", nil)
+	alone.CatalogThere = true
+	if _, err := storage.Open(t.Context(), dir, alone); !errors.Is(err, storage.ErrInUse) {
+		t.Errorf("a command that is to have the store alone: %v", err)
+	}
+	other := inBoth(server, "postgres", nil)
+	other.Objects.URL = strings.Replace(other.Objects.URL, "/p", "/other", 1)
+	if _, err := storage.Open(t.Context(), t.TempDir(), other); err == nil {
+		t.Error("a server with other objects is let in")
+	}
+}
