@@ -107,5 +107,8 @@ func (j *journal) Exclude(ctx context.Context, name string) (unlock func(), err 
 // IsShared reports whether other servers can have the store open as well.
 func (s *Store) IsShared() bool { return s.catalog.IsShared() }
 
+// ServerID is the number under which Servers has this one.
+func (s *Store) ServerID() int64 { return s.catalog.Server() }
+
 // Servers lists the servers that have the store open, this one included.
 func (s *Store) Servers(ctx context.Context) ([]catalog.Server, error) { return s.catalog.Servers(ctx) }

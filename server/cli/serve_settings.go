@@ -20,6 +20,7 @@ import (
 type place struct {
 	dir     string
 	catalog string // as --catalog has it
+	others  string // another server that has the store open, for people; empty: none has
 }
 
 // isDatabase reports whether a database was named.
@@ -67,7 +68,11 @@ func (p place) settled(ctx context.Context, want string, log *slog.Logger) (*set
 			return nil, errors.Join(err, now.Close())
 		}
 	}
-	if err != nil || want == "" || isThere == (want == settingsInCatalog) {
+	isMoved := want != "" && isThere != (want == settingsInCatalog)
+	if err == nil && p.others != "" && (isMoved || !isThere) {
+		return nil, errors.Join(p.notShared(isMoved), now.Close())
+	}
+	if err != nil || !isMoved {
 		return now, err
 	}
 	log.Info("the settings are being moved", "to", want)
@@ -80,6 +85,15 @@ func (p place) settled(ctx context.Context, want string, log *slog.Logger) (*set
 		return nil, fmt.Errorf("moving the settings: %w", err)
 	}
 	return p.found(ctx)
+}
+
+// notShared refuses a server whose users would not be those of the others.
+func (p place) notShared(isMoved bool) error {
+	if isMoved {
+		return fmt.Errorf("the settings can't be moved while another server has the store: %s. Stop it first", p.others)
+	}
+	return fmt.Errorf("another server has the store: %s. Servers beside each other need the same users and settings, "+
+		"which are in PostgreSQL then: stop that server, start it again with --settings catalog, then start this one", p.others)
 }
 
 // adopted reports whether the settings of a store are in the database. Where another server, with a directory of its
