@@ -49,7 +49,9 @@ func (l *ledger) Owe(text []byte) (blob.Note, error) {
 	return n, l.Write(ctx, func(tx catalog.Tx) error { return tx.Owe(debtOf(n)) })
 }
 
-func debtOf(n blob.Note) catalog.Debt { return catalog.Debt{Server: n.Server, Number: n.Number, Text: string(n.Text)} }
+func debtOf(n blob.Note) catalog.Debt {
+	return catalog.Debt{Server: n.Server, Number: n.Number, Text: string(n.Text)}
+}
 
 // Owed implements blob.Ledger: what servers owe that have ended.
 func (l *ledger) Owed(ctx context.Context) (list []blob.Note, err error) {

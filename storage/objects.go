@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -130,6 +131,8 @@ func (d *directory) joinOthers(ctx context.Context, b *bucket.Bucket, there buck
 	case !isNew && d.marker.Directory == name && *d.marker.Objects == d.objects.Objects:
 		return true, nil
 	}
+	// The audit log stays the one that it was.
+	d.marker.Log = cmp.Or(d.marker.AuditLog(), d.newID())
 	d.marker.Directory, d.marker.Objects = name, &d.objects.Objects
 	if isNew {
 		return true, d.mark(there.ID)
@@ -223,6 +226,7 @@ func (d *directory) goOn(ctx context.Context, b *bucket.Bucket, id string) error
 	if err := d.nameInCatalog(ctx, mine); err != nil {
 		return err
 	}
+	d.marker.Log = d.marker.AuditLog()
 	d.marker.Directory, d.marker.Objects = mine.Directory, &d.objects.Objects
 	if d.marker.ID != "" {
 		return datadir.Write(d.path, d.marker, d.hook)

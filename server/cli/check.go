@@ -147,7 +147,7 @@ func compareAudit(ctx context.Context, dir string, set *settings.DB) (problems [
 // directories of their own, and with them logs of their own.
 func auditKeeper(set *settings.DB, dir string) (audit.Keeper, error) {
 	marker, _, err := datadir.Read(dir)
-	return audit.KeptIn(set, marker.Directory), err
+	return audit.KeptIn(set, marker.AuditLog()), err
 }
 
 // exitError is a failure with its own exit code.

@@ -3,6 +3,7 @@
 package datadir
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,6 +33,10 @@ type Marker struct {
 	// bucket has as well.
 	Objects   *Objects `json:"objects,omitempty"`
 	Directory string   `json:"directory,omitempty"`
+
+	// Log is the id of the directory's audit log, if that is not Directory: servers that write to one bucket together
+	// share the one and not the other.
+	Log string `json:"log,omitempty"`
 	// RestoredAt is when a backup was made this store; zero: never. There may be another one that goes on.
 	RestoredAt time.Time `json:"restored_at,omitzero"`
 }
@@ -207,3 +212,7 @@ func Write(dir string, m Marker, hook blob.Hook) error {
 	}
 	return blob.WriteFile(dir, MarkerFile, text, hook)
 }
+
+// AuditLog is the id of the directory's audit log among those of the servers that share settings. Empty: it is the only
+// one.
+func (m Marker) AuditLog() string { return cmp.Or(m.Log, m.Directory) }
