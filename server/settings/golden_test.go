@@ -115,7 +115,7 @@ func TestAMigrationThatFailsLeavesNothing(t *testing.T) {
 	}
 	files["00007_fails.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nCREATE TABLE half (a INT);\n" +
 		"DELETE FROM users;\nINSERT INTO nowhere VALUES (1);\n")}
-	if err := upgrade(ctx, goose.DialectSQLite3, db, files); err == nil {
+	if err := upgrade(ctx, goose.DialectSQLite3, db, files, nil); err == nil {
 		t.Error("it was not refused")
 	}
 	var half, version int

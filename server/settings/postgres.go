@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
 
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/fault"
@@ -88,13 +89,42 @@ func readPostgres(config pgx.ConnConfig) *sql.DB {
 	return reads
 }
 
+// needs is the version of the tables that a program must know to work with them: what later ones have more are
+// additions, as in the catalog (catalog/compatible.go). A migration that is not raises it, and comes with one of the
+// catalog that is not either, which is run only once no other server is there.
+const needs = 9
+
+// migratePostgres runs pending migrations. Of servers that start at once, one does.
 func migratePostgres(ctx context.Context, db *sql.DB) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
 	}
-	return upgrade(ctx, goose.DialectPostgres, db, catalog.Translated(files, translateMigration),
-		goose.WithTableName(versions))
+	one, err := lock.NewPostgresSessionLocker()
+	if err != nil {
+		return err
+	}
+	beside := func(knows int64) (bool, error) {
+		least, err := readNeeds(ctx, db)
+		return err == nil && 0 < least && least <= knows, err
+	}
+	err = upgrade(ctx, goose.DialectPostgres, db, catalog.Translated(files, translateMigration), beside,
+		goose.WithTableName(versions), goose.WithSessionLocker(one))
+	if least, errNeeds := readNeeds(ctx, db); err != nil || errNeeds != nil || least == 0 || least >= needs {
+		return errors.Join(err, errNeeds)
+	}
+	_, err = db.ExecContext(ctx, `UPDATE compatibility SET settings = ? WHERE settings < ?`, needs, needs)
+	return err
+}
+
+// readNeeds returns the version that programs must know; 0: there is no catalog beside the settings, which says it.
+func readNeeds(ctx context.Context, db *sql.DB) (least int64, err error) {
+	var there bool
+	err = db.QueryRowContext(ctx, `SELECT to_regclass('compatibility') IS NOT NULL`).Scan(&there)
+	if err == nil && there {
+		err = db.QueryRowContext(ctx, `SELECT settings FROM compatibility`).Scan(&least)
+	}
+	return least, err
 }
 
 // lockClass is the first half of the advisory lock's key; the other is of the schema.

@@ -28,6 +28,7 @@ func TestInPostgreSQL(t *testing.T) {
 		"both databases have the same tables": sameTables,
 		"a change is whole and stays":         aChangeIsWhole,
 		"servers write one after another":     oneAfterAnother,
+		"a newer program's tables":            ofANewerProgram,
 		"one that stands still holds up none": standingStill,
 		"they are moved there and back":       thereAndBack,
 	} {
@@ -177,6 +178,36 @@ func standingStill(t *testing.T, url string) {
 	}
 	if err := still.Write(t.Context(), func(tx *sql.Tx) error { return add(tx, "eve") }); err != nil {
 		t.Errorf("it does not go on: %v", err)
+	}
+}
+
+// Settings that a newer program has added to are used; those that it has changed otherwise are refused.
+func ofANewerProgram(t *testing.T, url string) {
+	c, err := catalog.OpenPostgres(t.Context(), url, catalog.PostgresOptions{Hook: func(string) error { return nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	db := openURL(t, url)
+	run := func(statement string) {
+		t.Helper()
+		err := db.Write(t.Context(), func(tx *sql.Tx) error { _, err := tx.Exec(statement); return err })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(`ALTER TABLE users ADD COLUMN later BIGINT NOT NULL DEFAULT 1`)
+	run(`INSERT INTO settings_version (version_id, is_applied) VALUES (90001, TRUE)`)
+	beside := openURL(t, url)
+	if err := beside.Write(t.Context(), func(tx *sql.Tx) error {
+		_, err := tx.Exec(`INSERT INTO users (name, created_at) VALUES ('ada', 0)`)
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+	run(`UPDATE compatibility SET settings = 90001`)
+	if _, err := OpenPostgres(t.Context(), url); err == nil || !strings.Contains(err.Error(), "newer version") {
+		t.Errorf("%v", err)
 	}
 }
 

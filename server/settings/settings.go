@@ -94,7 +94,7 @@ func migrate(ctx context.Context, db *sql.DB, dir string) error {
 	if err := keepBefore(ctx, db, files, dir); err != nil {
 		return fmt.Errorf("keeping a copy: %w", err)
 	}
-	return upgrade(ctx, goose.DialectSQLite3, db, files)
+	return upgrade(ctx, goose.DialectSQLite3, db, files, nil)
 }
 
 // keepBefore copies a database of an earlier version to settings.before-<version>.db, for its owner alone.
@@ -136,9 +136,11 @@ func forgetBefore(dir string) error {
 	return err
 }
 
-// upgrade runs pending migrations, and refuses a database of a newer program.
+// upgrade runs pending migrations. Of a database of a newer program, beside says whether this one can work with it; nil:
+// it can't.
 func upgrade(
-	ctx context.Context, dialect goose.Dialect, db *sql.DB, files fs.FS, options ...goose.ProviderOption,
+	ctx context.Context, dialect goose.Dialect, db *sql.DB, files fs.FS, beside func(knows int64) (bool, error),
+	options ...goose.ProviderOption,
 ) error {
 	p, err := goose.NewProvider(dialect, db, files, options...)
 	if err != nil {
@@ -147,6 +149,12 @@ func upgrade(
 	has, knows, err := p.GetVersions(ctx)
 	if err != nil {
 		return err
+	}
+	if has > knows && beside != nil {
+		works, err := beside(knows)
+		if works || err != nil {
+			return err
+		}
 	}
 	if has > knows {
 		return fmt.Errorf("it is of a newer version of the program (%d; this one knows %d). Use that version", has, knows)

@@ -11,7 +11,6 @@ import (
 	"database/sql"
 	"embed"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -71,12 +70,19 @@ func migrate(ctx context.Context, in database, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	if has > knows {
-		return fmt.Errorf("it is of a newer version of the program (%d; this one knows %d). Use that version, or move the "+
-			"catalog away: then it is made anew from the objects", has, knows)
+	switch {
+	case has > knows:
+		return in.beside(ctx, db, has, knows)
+	case has == knows:
+		return nil
 	}
-	_, err = p.Up(ctx)
-	return err
+	if err := in.mayUpgrade(ctx, has); err != nil {
+		return err
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return err
+	}
+	return in.upgraded(ctx, db)
 }
 
 // Close closes the catalog.

@@ -14,6 +14,12 @@ type database interface {
 	dialect() goose.Dialect
 	files() (fs.FS, error)
 
+	// beside reports why a program that knows the tables up to a version can't work with those of a later one.
+	// mayUpgrade does why its migrations can't be run after a version, and upgraded is called after they were.
+	beside(ctx context.Context, db *sql.DB, has, knows int64) error
+	mayUpgrade(ctx context.Context, has int64) error
+	upgraded(ctx context.Context, db *sql.DB) error
+
 	// isRemote reports whether it may be cut off, and other processes may have it open: then every statement has a time
 	// limit.
 	isRemote() bool

@@ -37,6 +37,7 @@ type postgres struct {
 	busy   chan struct{} // has an element while the connection of write is in use
 
 	existing bool // PostgresOptions.Existing
+	plays    *program
 
 	id       int64        // of this server, in the table servers
 	first    bool         // no other server was there when it was opened
@@ -62,6 +63,14 @@ type PostgresOptions struct {
 	Existing bool // fail with ErrNoCatalog where there is none, in place of making one
 	Alone    bool // have it alone: fail with ErrTaken where another server is there, and keep others out
 	Starting bool // keep other servers waiting until Started is called
+
+	plays *program // for tests; nil: this one
+}
+
+// program is one of another version, for tests.
+type program struct {
+	files fs.FS // its migrations
+	needs int64
 }
 
 // ErrNoCatalog is returned of a database without a catalog, where one must be there.
@@ -101,7 +110,7 @@ func OpenPostgres(ctx context.Context, url string, o PostgresOptions) (*Catalog,
 		return nil, err
 	}
 	p := &postgres{
-		config: config, server: o.Server, alone: o.Alone, existing: o.Existing, busy: make(chan struct{}, 1),
+		config: config, server: o.Server, alone: o.Alone, existing: o.Existing, plays: o.plays, busy: make(chan struct{}, 1),
 		locks: newLockTable(), quiet: func() {},
 	}
 	p.write = stdlib.OpenDB(*writing(config), stdlib.OptionAfterConnect(p.connected))
@@ -226,8 +235,11 @@ func (p *postgres) where() string {
 
 func (*postgres) dialect() goose.Dialect { return goose.DialectPostgres }
 
-func (*postgres) files() (fs.FS, error) {
+func (p *postgres) files() (fs.FS, error) {
 	files, err := fs.Sub(migrations, "migrations")
+	if p.plays != nil {
+		files = p.plays.files
+	}
 	return Translated(files, translate), err
 }
 

@@ -33,6 +33,7 @@ var postgresOnly = map[string]func(*testing.T){
 	"newer":    aNewerProgram,
 	"answer":   aLostAnswer,
 	"ledger":   aLedgerOfServers,
+	"versions": versionsBesideEachOther,
 }
 
 // columnsOf describes the tables of a catalog: their columns with what may be in them, and their keys.
@@ -591,7 +592,8 @@ func aNewerProgram(t *testing.T) {
 	if err := openURL(t, url).Close(); err != nil {
 		t.Fatal(err)
 	}
-	execute(t, url, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, TRUE)`)
+	execute(t, url, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, TRUE);
+		UPDATE compatibility SET needs = 99999`)
 	_, err := OpenPostgres(t.Context(), url, PostgresOptions{Hook: noHook})
 	if err == nil || !strings.Contains(err.Error(), "newer version of the program") {
 		t.Errorf("%v", err)

@@ -149,3 +149,12 @@ func (sqlite) copyTo(ctx context.Context, f *Frozen, path string) error {
 		return errors.Join(copyPages(to, from), to.Close())
 	})
 }
+
+// beside refuses: no other program has the file, and none has to work with one of a newer program.
+func (sqlite) beside(_ context.Context, _ *sql.DB, has, knows int64) error {
+	return errNewer(has, knows, ", or move the catalog away: then it is made anew from the objects")
+}
+
+func (sqlite) mayUpgrade(context.Context, int64) error { return nil }
+
+func (sqlite) upgraded(context.Context, *sql.DB) error { return nil }
