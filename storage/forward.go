@@ -29,6 +29,8 @@ type forward struct {
 	aside   []aside
 
 	withdrawn []int64 // commits that are not to be recorded, by id
+	several   bool    // several servers write, each of which may have ended before it recorded what it published
+	given     []int64 // commits that a server had published when it ended: they never stand
 }
 
 // shelf is a dataset as its directory shows it.
@@ -137,6 +139,11 @@ func (f *forward) survey(tx catalog.Tx) error {
 	if f.withdrawn, err = tx.Withdrawn(); err != nil {
 		return err
 	}
+	directory, err := tx.StoreDirectory()
+	if err != nil {
+		return err
+	}
+	f.several = directory != ""
 	for _, s := range f.shelves {
 		id := s.id
 		if s.dataset, err = tx.Dataset(id); err != nil && !errors.Is(err, catalog.ErrNotFound) {

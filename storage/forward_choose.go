@@ -64,7 +64,13 @@ func (f *forward) follow(s *shelf, needed map[int64]bool) error {
 		left = slices.DeleteFunc(left, func(c *fresh) bool { return c == last })
 	}
 	for _, c := range left {
-		if !slices.Contains(s.path, c) {
+		switch {
+		case slices.Contains(s.path, c):
+		case f.several && s.known && c.id < head:
+			// Its server ended before it was recorded, so no one was told that it stands, and others went on. It can't stand
+			// any more: the head that it was made on is not the head.
+			f.given = append(f.given, c.id)
+		default:
 			f.setAside(s.id, c.id, commitKey(s.id, c.id), unplaced,
 				"it was made on commit %d, and does not follow on commit %d, the head", c.madeOn(), head)
 		}

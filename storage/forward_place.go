@@ -20,6 +20,11 @@ func (f *forward) apply(tx catalog.Tx) error {
 	if err := f.areStill(tx); err != nil {
 		return err
 	}
+	for _, commit := range f.given {
+		if err := tx.Withdraw(commit, f.now()); err != nil {
+			return err
+		}
+	}
 	if err := f.parkNames(tx); err != nil {
 		return err
 	}

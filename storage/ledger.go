@@ -31,7 +31,7 @@ func (l *ledger) Published(string) {}
 func (l *ledger) Late(ctx context.Context, _ time.Time, age time.Duration) (late []blob.Intent, err error) {
 	list, err := l.LateIntents(ctx, age)
 	for _, i := range list {
-		late = append(late, blob.Intent{Key: i.Key, Description: i.Description})
+		late = append(late, blob.Intent{Key: i.Key, Description: i.Description, IsWithdrawn: i.IsWithdrawn})
 	}
 	return late, err
 }

@@ -128,10 +128,16 @@ func (g *Gate) Identify(from netip.Addr, authorization, cookie string) (c Caller
 		shown = cookie
 	}
 	shown = strings.TrimSpace(shown)
-	if g.IsOpen() && !isSession(shown) && isSession(cookie) {
+	isOpen, err := g.isOpen() // once: it may be away in one moment, and there in the next
+	if g.failed(err) {
+		c = nobody(err)
+		c.Address = from
+		return c, false
+	}
+	if isOpen && !isSession(shown) && isSession(cookie) {
 		shown = cookie
 	}
-	if isSession(shown) || !g.IsOpen() {
+	if isSession(shown) || !isOpen {
 		c, _ = g.identify(shown, from)
 		return c, c.IsKnown()
 	}

@@ -21,6 +21,8 @@ type Intent struct {
 	Key         string    `json:"key"`
 	Description string    `json:"description"` // the file that publishes it
 	At          time.Time `json:"at"`
+
+	IsWithdrawn bool `json:"-"` // it never stands, whether it was published or not
 }
 
 // Note is something that is owed, by a number.

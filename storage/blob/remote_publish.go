@@ -122,7 +122,7 @@ func (r *Remote) intend(ctx context.Context, key, description string) error {
 	if description == "" {
 		return nil
 	}
-	return r.ledger.Intend(ctx, Intent{key, description, time.Now()})
+	return r.ledger.Intend(ctx, Intent{Key: key, Description: description, At: time.Now()})
 }
 
 // orphanAge is how old what was left of a batch must be before it is removed: an attempt to publish it may still be on
@@ -159,6 +159,9 @@ func (r *Remote) Sweep(ctx context.Context, now time.Time) (removed []string, er
 
 // isOrphan reports whether a batch was not published.
 func (r *Remote) isOrphan(ctx context.Context, in Intent) (bool, error) {
+	if in.IsWithdrawn {
+		return true, nil
+	}
 	text, err := r.bucket.Get(ctx, named(in.Key+"/"+in.Description))
 	if errors.Is(err, fs.ErrNotExist) {
 		return true, nil

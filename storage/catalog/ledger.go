@@ -11,6 +11,7 @@ import (
 type Intent struct {
 	Key         string // of the batch: <dataset>/<commit id>, or another directory of a dataset
 	Description string // the file that publishes it
+	IsWithdrawn bool   // of a commit that never stands, published or not
 }
 
 // ofCommit returns the dataset of a batch, and the commit that it is of; 0: none.
@@ -51,9 +52,16 @@ func (c *Catalog) LateIntents(ctx context.Context, age time.Duration) (late []In
 			age.Microseconds()); err != nil {
 			return err
 		}
-		late, err = list(tx, func(s scanner) (i Intent, err error) { return i, s.Scan(&i.Key, &i.Description) },
-			`SELECT object_key, description FROM intents WHERE noted_at < `+databaseTime+` - CAST($1 AS BIGINT)
-			ORDER BY noted_at`, age.Microseconds())
+		// What was not recorded by now never is: its server has ended, or has given it up.
+		if err := tx.exec(`INSERT INTO withdrawn (commit_id, withdrawn_at) SELECT commit_id, `+databaseTime+` FROM intents
+			WHERE commit_id > 0 AND noted_at < `+databaseTime+` - CAST($1 AS BIGINT)
+			ON CONFLICT (commit_id) DO NOTHING`, age.Microseconds()); err != nil {
+			return err
+		}
+		late, err = list(tx, func(s scanner) (i Intent, err error) {
+			return i, s.Scan(&i.Key, &i.Description, &i.IsWithdrawn)
+		}, `SELECT object_key, description, commit_id > 0 FROM intents
+			WHERE noted_at < `+databaseTime+` - CAST($1 AS BIGINT) ORDER BY noted_at`, age.Microseconds())
 		return err
 	})
 	return late, err

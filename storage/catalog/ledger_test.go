@@ -15,7 +15,8 @@ func aLedgerOfServers(t *testing.T) {
 	f.must(func(tx Tx) error { return tx.AddDataset(f.dataset("d", "people")) })
 	f.must(func(tx Tx) error { return tx.AddCommit(f.commit(3, Append)) })
 	for _, i := range []Intent{
-		{"d/3", "commit.json"}, {"d/3", "commit.json"}, {"d/4", "commit.json"}, {"d/backups/b", "backup.json"},
+		{Key: "d/3", Description: "commit.json"}, {Key: "d/3", Description: "commit.json"},
+		{Key: "d/4", Description: "commit.json"}, {Key: "d/backups/b", Description: "backup.json"},
 	} {
 		if err := f.Intend(t.Context(), i); err != nil {
 			t.Fatal(err)
@@ -34,10 +35,15 @@ func aLedgerOfServers(t *testing.T) {
 	}
 	list := late(0)
 	slices.SortFunc(list, func(a, b Intent) int { return len(a.Key) - len(b.Key) })
-	if fmt.Sprint(list) != "[{d/4 commit.json} {d/backups/b backup.json}]" {
+	if fmt.Sprint(list) != "[{d/4 commit.json true} {d/backups/b backup.json false}]" {
 		t.Errorf("late: %v", list)
 	}
-	f.must(func(tx Tx) error { return tx.ForgetIntent("d/4") })
+	f.must(func(tx Tx) error {
+		if ids, err := tx.Withdrawn(); err != nil || !slices.Equal(ids, []int64{4}) {
+			t.Errorf("withdrawn: %v, %v", ids, err)
+		}
+		return tx.ForgetIntent("d/4")
+	})
 	if list := late(0); len(list) != 1 {
 		t.Errorf("late: %v", list)
 	}

@@ -21,10 +21,15 @@ func (c *Catalog) Disown(ctx context.Context, dataset string, commit int64) (sta
 		if !errors.Is(err, ErrNotFound) {
 			return err
 		}
-		return tx.exec(`INSERT INTO withdrawn (commit_id, withdrawn_at) VALUES ($1, $2) ON CONFLICT (commit_id) DO NOTHING`,
-			commit, micros(time.Now()))
+		return tx.Withdraw(commit, time.Now())
 	})
 	return stands && err == nil, err
+}
+
+// Withdraw notes that a commit which was published never stands.
+func (tx Tx) Withdraw(commit int64, at time.Time) error {
+	return tx.exec(`INSERT INTO withdrawn (commit_id, withdrawn_at) VALUES ($1, $2) ON CONFLICT (commit_id) DO NOTHING`,
+		commit, micros(at))
 }
 
 // Withdrawn lists the commits that were published and never stand, by id.
