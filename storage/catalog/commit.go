@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -172,28 +173,43 @@ func (tx Tx) Commit(dataset string, id int64) (Commit, error) {
 }
 
 // CommitAt returns the last commit created at or before t.
-func (tx Tx) CommitAt(dataset string, t time.Time) (Commit, error) {
-	// What an ancestor did after the last commit that is inherited is not looked through: it has later times.
-	return get(tx, scanCommit, `SELECT `+commitColumns+commitsWith+`AND c.created_at <= $2 AND c.created_at <= COALESCE(
-		(SELECT i.created_at FROM commits i WHERE i.dataset_id = l.ancestor_id AND i.id = l.until_commit), $3)
-		ORDER BY l.until_commit DESC, c.created_at DESC, c.id DESC LIMIT 1`, dataset, micros(t), Forever)
+func (tx Tx) CommitAt(dataset string, t time.Time) (c Commit, err error) {
+	spans, err := tx.spans(dataset)
+	if err != nil {
+		return c, err
+	}
+	for _, s := range spans {
+		// What an ancestor did after the last commit that is inherited is not looked through: it has later times.
+		c, err = get(tx, scanCommit, `SELECT `+commitColumns+commitsAt, dataset, s.until, s.ancestor, s.after, micros(t),
+			Forever)
+		if !errors.Is(err, ErrNotFound) {
+			return c, err
+		}
+	}
+	return c, ErrNotFound
 }
+
+// commitsAt is the last commit of one range that was created at or before $5.
+const commitsAt = ` FROM lineage l CROSS JOIN commits c
+	LEFT JOIN undone u ON u.dataset_id = l.dataset_id AND u.commit_id = c.id
+	WHERE l.dataset_id = $1 AND l.until_commit = $2 AND c.dataset_id = $3 AND +c.id > $4 AND +c.id <= $2
+	AND c.created_at <= $5 AND c.created_at <= COALESCE(
+		(SELECT i.created_at FROM commits i WHERE i.dataset_id = $3 AND i.id = $2), $6)
+	ORDER BY c.created_at DESC, c.id DESC LIMIT 1`
 
 // Commits lists up to limit commits of a dataset, newest first, whose ids are below before. It leaves out commits that
 // merges played.
 func (tx Tx) Commits(dataset string, before int64, limit int) ([]Commit, error) {
-	return list(tx, scanCommit, `SELECT `+commitColumns+commitsBelow+`AND `+isListed+newestFirst+` LIMIT $3`,
-		dataset, before, limit)
+	return tx.page(dataset, 0, before, limit, true, `AND `+isListed)
 }
 
 // Actions lists up to limit commits of a dataset, those that merges played too: with ids below from, newest first, or
 // with ids above from, oldest first.
 func (tx Tx) Actions(dataset string, from int64, limit int, newest bool) ([]Commit, error) {
-	part := commitsAbove + oldestFirst
 	if newest {
-		part = commitsBelow + newestFirst
+		return tx.page(dataset, 0, from, limit, true, ``)
 	}
-	return list(tx, scanCommit, `SELECT `+commitColumns+part+` LIMIT $3`, dataset, from, limit)
+	return tx.page(dataset, from, Forever, limit, false, ``)
 }
 
 // Merges lists up to limit merges into a dataset, newest first, whose ids are below before.

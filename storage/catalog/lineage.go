@@ -1,5 +1,7 @@
 package catalog
 
+import "slices"
+
 // A fork has no copies of what it inherits. The table lineage says whose commits and entries are a dataset's history,
 // each in a range of commits that no other has: ids only grow, so that the ranges of a dataset follow one another, its
 // own the last. What a dataset changes of what it inherited is in rows of its own: commits that it undid (undone), and
@@ -17,6 +19,57 @@ const (
 	commitsAbove = commitsFrom + `AND c.id > CASE WHEN l.after_commit < $2 THEN $2 ELSE l.after_commit END
 		AND c.id <= l.until_commit `
 )
+
+// commitsIn are those of one range: until $2, that of ancestor $3, with ids above $4 and below $5. Where a page of a history
+// is read, PostgreSQL would read and sort all of it if it did not know that it is in one range.
+const commitsIn = ` FROM lineage l CROSS JOIN commits c
+	LEFT JOIN undone u ON u.dataset_id = l.dataset_id AND u.commit_id = c.id
+	WHERE l.dataset_id = $1 AND l.until_commit = $2 AND c.dataset_id = $3 AND c.id > $4 AND c.id < $5 `
+
+// span is a range of a dataset's history: the commits of an ancestor, or its own, after one and until another.
+type span struct {
+	ancestor     string
+	after, until int64
+}
+
+func scanSpan(s scanner) (r span, err error) { return r, s.Scan(&r.ancestor, &r.after, &r.until) }
+
+// spans are the ranges of a dataset's history, the newest first.
+func (tx Tx) spans(dataset string) ([]span, error) {
+	return list(tx, scanSpan, `SELECT ancestor_id, after_commit, until_commit FROM lineage WHERE dataset_id = $1
+		ORDER BY until_commit DESC`, dataset)
+}
+
+// page lists up to limit commits of a dataset with ids above after and below before, that condition selects, newest
+// first or oldest first.
+func (tx Tx) page(dataset string, after, before int64, limit int, newest bool, condition string) ([]Commit, error) {
+	spans, err := tx.spans(dataset)
+	if err != nil {
+		return nil, err
+	}
+	order := ` ORDER BY c.id DESC`
+	if !newest {
+		slices.Reverse(spans)
+		order = ` ORDER BY c.id`
+	}
+	out := []Commit{}
+	for _, s := range spans {
+		from, to := max(s.after, after), before
+		if s.until < to {
+			to = s.until + 1
+		}
+		if from >= to-1 || len(out) == limit {
+			continue
+		}
+		more, err := list(tx, scanCommit, `SELECT `+commitColumns+commitsIn+condition+order+` LIMIT $6`,
+			dataset, s.until, s.ancestor, from, to, limit-len(out))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, more...)
+	}
+	return out, nil
+}
 
 // commitsWith is commitsOf for commits that are found by another column than their ids. SQLite would rather read a
 // range of ids than those with one hash: the plus signs keep it from that.
