@@ -80,7 +80,7 @@ func (f *family) doVacuum(d *member) {
 	}
 	f.tell("vacuum: %s", storagetest.ToJSON(done))
 	if f.rng.IntN(4) == 0 {
-		f.LoseCatalog()
+		f.doReopen()
 	}
 	for _, m := range f.live() {
 		for _, c := range m.log {
