@@ -987,12 +987,19 @@ func (f *family) run(seed uint64, steps int) {
 		}
 	}
 	f.finish()
-	if f.fleet == nil {
-		f.LoseCatalog()
-	}
+	f.loseCatalog()
 	f.turn()
 	f.finish()
 	f.tell("%s", strings.Repeat("-", 20))
+}
+
+// loseCatalog opens the store again without its catalog. Of several servers, which share it, one is only opened again.
+func (f *family) loseCatalog() {
+	if f.fleet == nil {
+		f.LoseCatalog()
+		return
+	}
+	f.Store = f.fleet.reopen()
 }
 
 // turn has another server go on, where there are several.

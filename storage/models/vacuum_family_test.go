@@ -80,7 +80,7 @@ func (f *family) doVacuum(d *member) {
 	}
 	f.tell("vacuum: %s", storagetest.ToJSON(done))
 	if f.rng.IntN(4) == 0 {
-		f.doReopen()
+		f.loseCatalog()
 	}
 	for _, m := range f.live() {
 		for _, c := range m.log {
