@@ -92,7 +92,8 @@ const (
 )
 
 // sampleRows is how many records are looked at first, to find the one type that the rest must be checked for; of wide
-// records fewer, so that there are not many more than sampleValues in all.
+// records fewer, so that there are not many more than a tenth of sampleValues in all. Of the columns for which that was
+// too few, as many are looked at as have sampleValues.
 const (
 	sampleRows   = 10_000
 	leastSample  = 200
@@ -114,29 +115,64 @@ func (f *fitting) find(offered []intake.Offered, columns []int) ([]schema.Type, 
 		found, _, err := f.firstOf(columns, 0)
 		return typesOf(found), err
 	}
-	// The first records name the type; one pass over all says whether it holds. Where it does not, which is rare, all are
-	// asked.
-	sample := max(leastSample, min(sampleRows, sampleValues/len(columns)))
-	found, rows, err := f.firstOfAll(columns, sample)
-	if err != nil || rows < int64(sample) {
-		return typesOf(found), err
+	found, err := f.findInSamples(columns)
+	return typesOf(found), err
+}
+
+// findInSamples finds the candidate of each column. The first records name it; one pass over all says whether it holds,
+// which is cheaper than finding: one condition for each column instead of one for each candidate. Columns of which it
+// does not hold, which is rare, are found by more records, and in the end by all.
+func (f *fitting) findInSamples(columns []int) ([]int, error) {
+	found, late, seen := make([]int, len(columns)), numbers(len(columns)), 0
+	for _, values := range []int{sampleValues / 10, sampleValues} {
+		sample := max(leastSample, min(sampleRows, values/len(late)))
+		if sample <= seen {
+			continue
+		}
+		seen = sample
+		rows, err := f.findLate(columns, late, found, sample)
+		if err != nil || rows < int64(sample) {
+			return found, err
+		}
+		if late, err = f.wrong(columns, late, found); err != nil || len(late) == 0 {
+			return found, err
+		}
 	}
-	var checks []test
-	for k, i := range columns {
+	_, err := f.findLate(columns, late, found, 0)
+	return found, err
+}
+
+// numbers are those below n.
+func numbers(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}
+
+// wrong returns those of some columns, by their places in columns, whose candidate does not take all of their values.
+func (f *fitting) wrong(columns, of, found []int) (late []int, err error) {
+	checks := make([]test, len(of))
+	for n, k := range of {
+		i := columns[k]
 		column := canonical(f.upload.Options.Form, fmt.Sprintf("o%d", i), typeOf(found[k]))
 		condition := detects(column, typeOf(found[k]))
 		if f.key[i] {
 			condition = detectsKey(column, found[k])
 		}
-		checks = append(checks, test{column: i, condition: condition})
+		checks[n] = test{column: i, condition: condition}
 	}
-	// Cheaper than finding: one condition for each column instead of one for each candidate.
 	holds, err := f.hold(checks)
 	if err != nil {
 		return nil, err
 	}
-	err = f.findLate(columns, found, holds)
-	return typesOf(found), err
+	for n, k := range of {
+		if !holds[n] {
+			late = append(late, k)
+		}
+	}
+	return late, nil
 }
 
 func typesOf(candidates []int) []schema.Type {
@@ -147,22 +183,18 @@ func typesOf(candidates []int) []schema.Type {
 	return types
 }
 
-// findLate finds the candidates for the columns that the sample was wrong about, by all of their values.
-func (f *fitting) findLate(columns []int, found []int, right []bool) error {
-	var late, at []int
-	for k, i := range columns {
-		if !right[k] {
-			late, at = append(late, i), append(at, k)
-		}
+// findLate finds the candidates of some columns, by their places in columns, in the first limit records (0: all). It
+// returns how many records were looked at.
+func (f *fitting) findLate(columns, late, found []int, limit int) (rows int64, err error) {
+	asked := make([]int, len(late))
+	for n, k := range late {
+		asked[n] = columns[k]
 	}
-	if len(late) == 0 {
-		return nil
+	first, rows, err := f.firstOfAll(asked, limit)
+	for n, i := range first {
+		found[late[n]] = i
 	}
-	whole, _, err := f.firstOfAll(late, 0)
-	for k, i := range whole {
-		found[at[k]] = i
-	}
-	return err
+	return rows, err
 }
 
 // firstOfAll is firstOf for any number of columns.

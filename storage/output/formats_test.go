@@ -295,6 +295,52 @@ func TestRecordsAsSQL(t *testing.T) {
 	}
 }
 
+// The text of a record of many columns is made in pieces, and is that of one object; JSON among them changes nothing.
+func TestRecordsOfManyColumnsAsSQL(t *testing.T) {
+	conn := ducktest.Conn(t)
+	values := []string{
+		"range", "NULL", "'{\"é\u0301🙂}'", "'}'", "range::DOUBLE / 3", "{'a': range, 'b': '{'}", "''", "[range]", "TIMESTAMP '2024-01-01'",
+	}
+	types := []schema.Type{
+		schema.Of(schema.Bigint), schema.Of(schema.Varchar), schema.Of(schema.Varchar), schema.Of(schema.Varchar),
+		schema.Of(schema.Double), schema.Type{Name: schema.Struct, Fields: []schema.Field{
+			{Name: "a", Type: schema.Of(schema.Bigint)}, {Name: "b", Type: schema.Of(schema.Varchar)},
+		}}, schema.Of(schema.Varchar), schema.ListOf(schema.Of(schema.Bigint)), schema.Of(schema.Timestamp),
+	}
+	for _, n := range []int{objectColumns, objectColumns + 1, 2 * objectColumns, 2*objectColumns + 1} {
+		var columns []schema.Column
+		var list []string
+		for i := range n {
+			c := schema.Column{Name: fmt.Sprintf("ü %d", i), Type: types[i%len(types)]}
+			columns, list = append(columns, c), append(list, values[i%len(values)]+" AS "+duck.Ident(c.Name))
+		}
+		from := " FROM (SELECT " + strings.Join(list, ", ") + " FROM range(3)) ORDER BY 1"
+		want := textsOf(t, conn, "SELECT "+object(columns, nameOf)+from)
+		if got := textsOf(t, conn, "SELECT "+Record(columns, nameOf)+from); got != want || !json.Valid([]byte("["+got+"]")) {
+			t.Errorf("%d columns:\n%s\nnot\n%s", n, got, want)
+		}
+		if got := textsOf(t, conn, "SELECT "+spliced(columns, nameOf)+from); got != want {
+			t.Errorf("%d columns, spliced:\n%s\nnot\n%s", n, got, want)
+		}
+	}
+}
+
+// textsOf returns the texts that a query selects, with commas between them.
+func textsOf(t *testing.T, conn *duck.Conn, query string) string {
+	t.Helper()
+	var out []string
+	err := conn.Rows(t.Context(), query, func(scan duck.Scan) error {
+		var text string
+		err := scan(&text)
+		out = append(out, text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(out, ",")
+}
+
 // A result that is cut is still whole in its format.
 func TestCutResultsAreWellFormed(t *testing.T) {
 	conn := ducktest.Conn(t)

@@ -80,11 +80,33 @@ func Record(columns []schema.Column, value func(schema.Column) string) string {
 	if slices.ContainsFunc(columns, func(c schema.Column) bool { return c.Type.Name == schema.JSON }) {
 		return spliced(columns, value)
 	}
+	if len(columns) <= objectColumns {
+		return object(columns, value)
+	}
+	var parts []string
+	for some := range slices.Chunk(columns, objectColumns) {
+		parts = append(parts, "("+object(some, value)+")[2:-2]") // without the braces
+	}
+	return between(parts)
+}
+
+// objectColumns is the most columns of which DuckDB makes one object. It builds the objects of 2,048 records before it
+// writes their text: those of more columns do not stay in the processor's cache, and each value takes twice the time.
+const objectColumns = 250
+
+// object is the SQL of the text of an object that has columns.
+func object(columns []schema.Column, value func(schema.Column) string) string {
 	parts := make([]string, len(columns))
 	for i, c := range columns {
 		parts[i] = duck.Ident(c.Name) + " := " + jsonValue(value(c), c.Type)
 	}
 	return "CAST(to_json(struct_pack(" + strings.Join(parts, ", ") + ")) AS VARCHAR)"
+}
+
+// between is the SQL of the text of an object with members that have some text. One call puts them together: a chain of
+// operators would copy the beginning once for each.
+func between(members []string) string {
+	return "concat('{', " + strings.Join(members, ", ',', ") + ", '}')"
 }
 
 func nameOf(c schema.Column) string { return duck.Ident(c.Name) }
@@ -100,9 +122,9 @@ func spliced(columns []schema.Column, value func(schema.Column) string) string {
 			as = fmt.Sprintf("CASE WHEN contains(CAST(%[1]s AS VARCHAR), chr(10)) "+
 				"THEN CAST(to_json(%[1]s) AS VARCHAR) ELSE CAST(%[1]s AS VARCHAR) END", from)
 		}
-		parts[i] = fmt.Sprintf("CAST(to_json(%s) AS VARCHAR) || ':' || coalesce(%s, 'null')", duck.Text(c.Name), as)
+		parts[i] = fmt.Sprintf("CAST(to_json(%s) AS VARCHAR), ':', coalesce(%s, 'null')", duck.Text(c.Name), as)
 	}
-	return "'{' || " + strings.Join(parts, " || ',' || ") + " || '}'"
+	return between(parts)
 }
 
 // text returns the SQL of a scalar value as text.
