@@ -71,22 +71,30 @@ func (c *counted) fill() {
 	}
 }
 
-// work does everything twice, and counts the second time: the first fetches what is kept on the disk from then on.
+// work does everything several times, and returns the fewest trips of each: the first time fetches what is kept on the
+// disk from then on, and now and then the server tells the database that it is there.
 func (c *counted) work() map[string]trips {
 	c.Helper()
 	counts := map[string]trips{}
-	for range 2 {
+	count := func(what string, do func() error) {
+		now, before := c.count(do), counts[what]
+		if before == (trips{}) {
+			before = now
+		}
+		counts[what] = trips{min(now.statements, before.statements), min(now.requests, before.requests)}
+	}
+	for range 4 {
 		var made catalog.Commit
-		counts["one-row commit"] = c.count(func() (err error) {
+		count("one-row commit", func() (err error) {
 			made, err = c.Try(c.dataset, catalog.Upsert, "json", `[{"id": 3, "n": 8}]`)
 			return err
 		})
-		counts["comparison"] = c.count(func() error { return c.compare("head~1", "head") })
-		counts["rollback"] = c.count(func() error {
+		count("comparison", func() error { return c.compare("head~1", "head") })
+		count("rollback", func() error {
 			_, err := c.TryRollback(c.dataset, made.ID, storage.Stack)
 			return err
 		})
-		counts["fork"] = c.count(func() error {
+		count("fork", func() error {
 			_, err := c.Fork(c.Context(), c.dataset, storage.NewFork{}, storage.Request{})
 			return err
 		})
