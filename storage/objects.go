@@ -152,6 +152,23 @@ func readBucketMarker(ctx context.Context, b *bucket.Bucket) (m bucketMarker, er
 	return m, err
 }
 
+// BucketStore returns the id of the store whose objects are in the bucket that a data directory names.
+func BucketStore(ctx context.Context, dir string, given *ObjectStore) (id string, err error) {
+	d := &directory{journal: &journal{}, path: dir}
+	known, _, err := d.known()
+	if err != nil || known == nil {
+		return "", err
+	}
+	there := *given
+	there.Objects = *known
+	b, err := there.open()
+	if err != nil {
+		return "", err
+	}
+	m, err := readBucketMarker(ctx, b)
+	return m.ID, err
+}
+
 // found makes a prefix of a bucket a store, unless it has something else, or is within another store.
 func (d *directory) found(ctx context.Context, b *bucket.Bucket) error {
 	if err := isFree(ctx, b); err != nil {

@@ -20,6 +20,8 @@ type doctorCmd struct {
 	MinFree     *size  `help:"As of serve." placeholder:"SIZE"`
 	TLSCert     string `help:"As of serve." type:"path" placeholder:"FILE"`
 	TLSKey      string `help:"As of serve." type:"path" placeholder:"FILE"`
+	Catalog     string `help:"As of serve: the database is looked at, and which servers have it open." placeholder:"URL"`
+	bucketFlags
 }
 
 // Help explains the exit codes.
@@ -55,7 +57,8 @@ func (cmd *doctorCmd) subject() doctor.Subject {
 	return doctor.Subject{
 		Dir: cmd.Data, Version: version, Memory: memory, MemoryLimit: cmp.Or(int64(cmd.MemoryLimit), memory/2),
 		MinFree: least, Descriptors: descriptors, Connections: conns.DefaultOverall(descriptors),
-		Cert: cmd.TLSCert, Key: cmd.TLSKey, Now: time.Now(),
+		Cert: cmd.TLSCert, Key: cmd.TLSKey, Now: time.Now(), Catalog: cmd.Catalog,
+		Bucket: func(ctx context.Context) (string, error) { return storage.BucketStore(ctx, cmd.Data, cmd.at("")) },
 	}
 }
 

@@ -46,6 +46,9 @@ type Subject struct {
 	Descriptors int    // that the process may open; 0: not known
 	Cert, Key   string // files; empty: no TLS
 	Now         time.Time
+
+	Catalog string                                    // URL of the database that has the catalog; empty: it is not looked at
+	Bucket  func(ctx context.Context) (string, error) // returns the id of the store whose objects the bucket has; nil: none
 }
 
 // exam is one examination.
@@ -106,6 +109,10 @@ func (e *exam) store(ctx context.Context) {
 	e.isStore = true
 	e.ok("store", "store %s of format %d", marker.ID, marker.FormatVersion)
 	e.dates(marker.CreatedAt)
+	e.objects(ctx, marker)
+	if marker.Catalog != "" {
+		e.database(ctx)
+	}
 	held, err := datadir.Lock(e.Dir, false)
 	if errors.Is(err, datadir.ErrInUse) {
 		e.isOpen = true
@@ -118,9 +125,7 @@ func (e *exam) store(ctx context.Context) {
 	}
 	defer held.Release()
 	e.ok("server", "no server has the directory open")
-	if marker.Catalog != "" {
-		e.ok("catalog", "it is in PostgreSQL; rowback check --catalog postgres://… examines it")
-	} else {
+	if marker.Catalog == "" {
 		e.catalog(ctx)
 	}
 	e.settings(ctx)

@@ -1,0 +1,85 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/datadir"
+)
+
+// remoteTime is how long a database or a bucket may take to answer.
+const remoteTime = 20 * time.Second
+
+// clocksApart is how far the clocks of a database and of this machine may be apart before that is worth a warning.
+const clocksApart = 30 * time.Second
+
+// database looks at a catalog in PostgreSQL, and at which servers have it open.
+func (e *exam) database(ctx context.Context) {
+	if e.Catalog == "" {
+		e.ok("catalog", "it is in PostgreSQL: name it with --catalog postgres://…, and it is looked at")
+		return
+	}
+	ctx, done := context.WithTimeout(ctx, remoteTime)
+	defer done()
+	look, err := catalog.LookPostgres(ctx, e.Catalog)
+	switch {
+	case errors.Is(err, catalog.ErrNoCatalog):
+		e.add("catalog", Warning, "Name the database that the server names, or start it: it makes the catalog from the objects.",
+			"the database has no catalog")
+		return
+	case err != nil:
+		e.add("catalog", Failed, "See to the database, the network and the password.", "%v", err)
+		return
+	case look.Refused != nil:
+		e.add("catalog", Failed, "Run a newer version of the program.", "%v", look.Refused)
+	case look.Has < look.Knows:
+		e.add("catalog", Warning, "Start the server: it upgrades the catalog.",
+			"it has version %d, and this program makes it %d", look.Has, look.Knows)
+	default:
+		e.ok("catalog", "PostgreSQL answers within %s, version %d", look.Took.Round(100*time.Microsecond), look.Has)
+	}
+	if look.Ahead.Abs() > clocksApart {
+		e.add("database clock", Warning, "Have both machines take their time from the network.",
+			"it is %s apart from this machine's", look.Ahead.Abs().Round(time.Second))
+	}
+	e.servers(look.Servers)
+}
+
+// servers names those that have the store open.
+func (e *exam) servers(all []catalog.Server) {
+	if len(all) == 0 {
+		e.ok("servers", "no server has the catalog open")
+		return
+	}
+	var names []string
+	for _, s := range all {
+		names = append(names, fmt.Sprintf("%s (since %s)", s.Name, s.Since.Format(time.RFC3339)))
+	}
+	e.ok("servers", "%d have the catalog open: %s", len(all), strings.Join(names, "; "))
+}
+
+// objects looks at the bucket that has the objects.
+func (e *exam) objects(ctx context.Context, marker datadir.Marker) {
+	if marker.Objects == nil || e.Bucket == nil {
+		return
+	}
+	const remedy = "See to the object store, the network and the credentials: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY."
+	ctx, done := context.WithTimeout(ctx, remoteTime)
+	defer done()
+	began := time.Now()
+	id, err := e.Bucket(ctx)
+	took := time.Since(began)
+	switch {
+	case err != nil:
+		e.add("objects", Failed, remedy, "%s: %v", marker.Objects.URL, err)
+	case id != marker.ID:
+		e.add("objects", Failed, "Name the data directory of that store, or put the bucket back.",
+			"%s has the objects of another store (%s)", marker.Objects.URL, id)
+	default:
+		e.ok("objects", "%s answers within %s", marker.Objects.URL, took.Round(100*time.Microsecond))
+	}
+}
