@@ -123,6 +123,9 @@ func (s *Store) KeepNoted(ctx context.Context) {
 		if err := s.Note(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("what the catalog has could not be noted: a start after a crash takes longer", "error", err)
 		}
+		if err := s.Removals.Observe(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("what other servers removed could not be read", "error", err)
+		}
 		if sleep(ctx, noteEvery) != nil {
 			return
 		}

@@ -20,6 +20,8 @@ type substitutes struct {
 	byFamily map[string]*snapshot.Compacted
 	lost     map[string]bool // keys of those that can't be read
 	held     string          // the family that is losing rows: none of its compacted files is used
+
+	eras map[string]int64 // of those that are kept: the newest in which they were read
 }
 
 // place takes the lock that is held from when a compacted file gets its place until it is recorded, and while those that
@@ -28,13 +30,14 @@ func (s *substitutes) place(ctx context.Context) (unlock func(), err error) {
 	return s.catalog.Lock(ctx, "placing")
 }
 
-// of returns the compacted files of a family; nil: none is used now.
-func (s *substitutes) of(family string) (*snapshot.Compacted, error) {
+// of returns the compacted files of a family in an era or a later one; nil: none is used now.
+func (s *substitutes) of(family string, era int64) (*snapshot.Compacted, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c := s.byFamily[family]; c != nil || family == s.held {
+	if c := s.byFamily[family]; family == s.held || c != nil && era <= s.eras[family] {
 		return c, nil
 	}
+	s.eras[family] = max(era, s.eras[family])
 	return s.read(context.Background(), family)
 }
 

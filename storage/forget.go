@@ -30,6 +30,9 @@ type Removals struct {
 	filters  *keyFilters
 	copies   *StoreBackups
 	running  sync.Mutex
+
+	observing sync.Mutex // held while what other servers removed is removed here
+	observed  int64      // the newest of these removals
 }
 
 // removal is what a family loses.
@@ -162,14 +165,14 @@ func (rs *Removals) carryOut(
 		return done, rs.takeBack(done, err)
 	}
 	release := rs.compacted.hold(done.FamilyID)
-	old := rs.history.suspend(done.ID)
+	old := rs.history.suspend(max(done.ID, rs.history.heads.eraNow()))
 	err = rs.catalog.WriteOver(ctx, done.record)
 	release()
 	if err != nil {
-		rs.history.resume(old)
+		rs.history.resume(done.ID, old)
 		return done, rs.takeBack(done, err)
 	}
-	rs.history.suspend(done.ID)
+	rs.history.suspend(max(done.ID, rs.history.heads.eraNow()))
 	return done, nil
 }
 

@@ -18,11 +18,54 @@ func (h *History) suspend(removal int64) (before int64) {
 	return h.heads.begin(removal)
 }
 
-// resume takes suspend back.
-func (h *History) resume(before int64) {
+// resume takes suspend back, unless a newer removal was seen since.
+func (h *History) resume(removal, before int64) {
+	if h.heads.eraNow() != removal {
+		return
+	}
 	h.seen.begin(before)
 	h.past.begin(before)
 	h.heads.begin(before)
+}
+
+// eras are the newest eras of families that were seen.
+type eras struct {
+	mu       sync.Mutex
+	byFamily map[string]int64
+}
+
+// isNew reports whether an era of a family is seen for the first time.
+func (e *eras) isNew(family string, era int64) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.byFamily == nil {
+		e.byFamily = map[string]int64{}
+	}
+	if e.byFamily[family] >= era {
+		return false
+	}
+	e.byFamily[family] = era
+	return true
+}
+
+// follow drops what is kept of files if another server removed rows since, as a transaction sees.
+func (h *History) follow(tx catalog.Tx, d catalog.Dataset) error {
+	if !h.catalog.IsShared() || !h.eras.isNew(d.FamilyID, d.Era) {
+		return nil
+	}
+	newest, err := eraOf(tx)
+	if known := h.heads.eraNow(); err == nil && newest > known {
+		h.suspend(newest)
+		h.behind(known)
+	}
+	return err
+}
+
+// eraNow is the newest removal that is known.
+func (c *headCache) eraNow() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.era
 }
 
 func (c *headCache) begin(era int64) (before int64) {

@@ -32,7 +32,7 @@ type Files struct {
 func newFiles(j *journal, pages datafile.Pages) *Files {
 	f := &Files{journal: j, pages: pages}
 	f.verifier = verify.New(func(key string) string { return j.blobs.Path(key) }, f.noteDamage)
-	f.compacted = &substitutes{Files: f, byFamily: map[string]*snapshot.Compacted{}, lost: map[string]bool{}}
+	f.compacted = &substitutes{Files: f, byFamily: map[string]*snapshot.Compacted{}, lost: map[string]bool{}, eras: map[string]int64{}}
 	return f
 }
 
@@ -150,7 +150,7 @@ func (fs *Files) refuseDamage(ctx context.Context, err error) error {
 	if !errors.As(err, &damage) {
 		return err
 	}
-	if fs.replaced.has(damage.Key) {
+	if fs.wasReplaced(damage) {
 		fs.verifier.Forget(damage.Key)
 		return errGone.Because(err)
 	}
@@ -166,6 +166,30 @@ func (fs *Files) refuseDamage(ctx context.Context, err error) error {
 	e.Cause = err
 	return e
 }
+
+// wasReplaced reports whether what looks like damage is that rows were removed from a file, by this server or another.
+func (fs *Files) wasReplaced(d *verify.Damage) bool {
+	if fs.replaced.has(d.Key) {
+		return true
+	}
+	if !fs.catalog.IsShared() || d.Footer == nil || compactedDamage(d) != nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lookTime)
+	defer cancel()
+	err := fs.catalog.Read(ctx, func(tx catalog.Tx) error {
+		now, err := tx.File(d.Footer.File)
+		if errors.Is(err, catalog.ErrNotFound) || err == nil && now.Key != d.Key {
+			fs.replaced.add(d.Key)
+			return nil
+		}
+		return err
+	})
+	return err == nil && fs.replaced.has(d.Key)
+}
+
+// lookTime is how long it may take to find out why a file can't be read.
+const lookTime = 5 * time.Second
 
 // nameOf is how people call a dataset: its id, if the name can't be read.
 func (fs *Files) nameOf(ctx context.Context, id string) (name string) {
@@ -190,7 +214,7 @@ func kindOf(o verify.Object) string {
 
 // noteDamage logs damage when it is found.
 func (fs *Files) noteDamage(d *verify.Damage) {
-	if fs.replaced.has(d.Key) {
+	if fs.wasReplaced(d) {
 		return
 	}
 	fs.log.Error("a stored file is damaged",

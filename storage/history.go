@@ -14,6 +14,9 @@ type History struct {
 	past   *fileHistories
 	blocks *snapshot.Blocks
 	keys   *keyFinder
+
+	eras   eras
+	behind func(removal int64) // called when another server's removals after one are seen first
 }
 
 func newHistory(j *journal, f *Files) *History {

@@ -22,7 +22,9 @@ func nameTaken(err error, name string) error {
 		return taken(name)
 	}
 	if errors.Is(err, catalog.ErrMoved) {
-		return ErrStaleHead.Sayf("The dataset has changed meanwhile. Send the request again.")
+		return fault.Errorf(fault.Unavailable, "head_moved", "The server was cut off from the database of its catalog while "+
+			"this was made, and another server has changed the dataset since. Nothing was changed. Send the request again.").
+			Because(err)
 	}
 	return err
 }

@@ -74,6 +74,7 @@ func newStore(dir string, o Options) *Store {
 		Files: files, history: history, staging: staging, tables: tables, requests: requests, filters: filters,
 		copies: copies,
 	}
+	history.behind = removals.behind
 	directory := &directory{
 		journal: j, path: dir, hook: o.Hook, remote: o.Catalog, there: o.CatalogThere, server: o.Server, waiting: o.Waiting,
 	}

@@ -176,6 +176,9 @@ func orNotFound(err error, code, format string, args ...any) error {
 
 // snapshot loads a dataset as of a commit. The snapshot is the caller's: what the caches hold is not changed by it.
 func (h *History) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*snapshot.Snapshot, error) {
+	if err := h.follow(tx, d); err != nil {
+		return nil, err
+	}
 	if cached := h.heads.get(d.ID, commit); cached != nil && cached.Dataset == d {
 		// A later rollback may have marked this very commit, so the row is read again.
 		again := *cached
@@ -255,7 +258,7 @@ func stepTo(tx catalog.Tx, known *snapshot.Snapshot, state snapshot.State) (*sna
 
 // substitute has a snapshot read the compacted files that there are now.
 func (h *History) substitute(s *snapshot.Snapshot) error {
-	c, err := h.stored.compacted.of(s.Dataset.FamilyID)
+	c, err := h.stored.compacted.of(s.Dataset.FamilyID, s.Dataset.Era)
 	s.Substitute(c)
 	return err
 }

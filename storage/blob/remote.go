@@ -177,6 +177,9 @@ func (r *Remote) Key(path string) (string, bool) { return r.cache.key(path) }
 // Hold implements Objects.
 func (r *Remote) Hold(keys []string) (release func()) { return r.cache.hold(keys) }
 
+// Drop implements Objects.
+func (r *Remote) Drop(key string) { r.cache.drop(key) }
+
 // smallObject is up to which size an object is read into memory.
 const smallObject = 8 << 20
 

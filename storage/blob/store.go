@@ -34,6 +34,9 @@ type Objects interface {
 	Key(path string) (key string, ok bool)
 	// Hold keeps the files of objects where Path says, once they are there, until release.
 	Hold(keys []string) (release func())
+
+	// Drop removes the copy of an object that is here, if there is one: it is not to be read again.
+	Drop(key string)
 }
 
 // Changes are durable once they return.
@@ -87,6 +90,9 @@ func (d *Dir) HasDirectory(name string) (bool, error) { return d.Has(name) }
 
 // Hold implements Objects: the objects of a directory stay where they are.
 func (d *Dir) Hold([]string) (release func()) { return func() {} }
+
+// Drop implements Objects: there are no copies.
+func (d *Dir) Drop(string) {}
 
 // TakeBack implements Changes.
 func (d *Dir) TakeBack(key string) error { return d.Remove(key) }

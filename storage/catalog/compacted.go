@@ -1,6 +1,9 @@
 package catalog
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"errors"
+)
 
 // Compacted is a file that holds the rows of others, its sources, each with its place there. It stands in for them in
 // any state that has them, and changes no state: it may be lost at any time. Its Targets, Bounds and Stats are empty.
@@ -37,10 +40,10 @@ func (tx Tx) AddCompacted(c *Compacted) error {
 	if err != nil {
 		return err
 	}
-	return tx.exec(`INSERT INTO compacted (`+compactedColumns+`)
+	return errors.Join(tx.nextEra(c.Family), tx.exec(`INSERT INTO compacted (`+compactedColumns+`)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 		c.ID, c.Family, c.DatasetID, c.CommitID, c.Kind, c.Key, c.Rows, c.Bytes, c.Checksum, c.SchemaID,
-		string(sources), string(without))
+		string(sources), string(without)))
 }
 
 // Compacted returns the compacted files of a fork family, by id.
@@ -56,5 +59,6 @@ func (tx Tx) CompactedAfter(id int64, most int) ([]*Compacted, error) {
 
 // RemoveCompacted removes a compacted file's row. If there is none, it is ErrNotFound.
 func (tx Tx) RemoveCompacted(id int64) error {
-	return tx.one(ErrNotFound, `DELETE FROM compacted WHERE id = $1`, id)
+	err := tx.exec(`UPDATE families SET era = era + 1 WHERE id = (SELECT family_id FROM compacted WHERE id = $1)`, id)
+	return errors.Join(err, tx.one(ErrNotFound, `DELETE FROM compacted WHERE id = $1`, id))
 }

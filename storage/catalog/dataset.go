@@ -30,6 +30,10 @@ type Dataset struct {
 	IsNamesake   bool      // another dataset of the project has its name: found by id only
 	VacuumedAt   time.Time `json:",omitzero"` // of a deleted one: when it was removed for good; zero: it was not
 	Bytes        int64     `json:"-"`         // of the files that it wrote, those of past states included
+
+	// Era grows when what is known of its family's files is not so any more: rows were removed for ever, or there are
+	// other compacted files.
+	Era int64 `json:"-"`
 }
 
 // IsFork reports whether the dataset was forked from another.
@@ -98,14 +102,15 @@ const datasetColumns = `id, family_id, project_id, name, head, schema_id, proper
 
 // datasetRow are the columns of a dataset as it is read.
 const datasetRow = datasetColumns + `, vacuumed_at,
-	COALESCE((SELECT byte_count FROM usage WHERE usage.dataset_id = datasets.id), 0)`
+	COALESCE((SELECT byte_count FROM usage WHERE usage.dataset_id = datasets.id), 0),
+	COALESCE((SELECT era FROM families WHERE families.id = datasets.family_id), 0)`
 
 func scanDataset(s scanner) (d Dataset, err error) {
 	var created int64
 	var deleted, vacuumed sql.NullInt64
 	var upstream sql.NullString
 	err = s.Scan(&d.ID, &d.FamilyID, &d.ProjectID, &d.Name, &d.Head, &d.SchemaID, &d.PropertiesID, &created, &deleted,
-		&upstream, &d.ForkCommit, &d.IsNamesake, &vacuumed, &d.Bytes)
+		&upstream, &d.ForkCommit, &d.IsNamesake, &vacuumed, &d.Bytes, &d.Era)
 	d.CreatedAt, d.UpstreamID = moment(created), upstream.String
 	if deleted.Valid {
 		d.DeletedAt = moment(deleted.Int64)
@@ -165,6 +170,11 @@ func (tx Tx) AddFamily(id string) error {
 func (tx Tx) Family(id string) (row, field int64, err error) {
 	err = tx.row(`SELECT last_row, last_field FROM families WHERE id = $1`, []any{id}, &row, &field)
 	return row, field, err
+}
+
+// nextEra begins a new era of a family.
+func (tx Tx) nextEra(family string) error {
+	return tx.exec(`UPDATE families SET era = era + 1 WHERE id = $1`, family)
 }
 
 // AdvanceFamily records the last row id and field id assigned in a family. It never lowers them.

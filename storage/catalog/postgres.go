@@ -115,7 +115,7 @@ func OpenPostgres(ctx context.Context, url string, o PostgresOptions) (*Catalog,
 	}
 	p.write = stdlib.OpenDB(*writing(config), stdlib.OptionAfterConnect(p.connected))
 	p.write.SetMaxOpenConns(1)
-	p.read = stdlib.OpenDB(*config)
+	p.read = stdlib.OpenDB(*config, stdlib.OptionAfterConnect(p.reads))
 	p.read.SetMaxOpenConns(readers)
 	p.read.SetMaxIdleConns(readers / 3)
 	if err := p.take(ctx, o); err != nil {

@@ -168,6 +168,18 @@ func (p *postgres) claim(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
+// reads makes sure that a new connection for readers is to the database that it was.
+func (p *postgres) reads(ctx context.Context, conn *pgx.Conn) error {
+	if p.lost.Load() {
+		return ErrFailover
+	}
+	err := p.isSame(ctx, conn)
+	if err != nil {
+		_ = conn.Close(ctx) // the refusal is what counts
+	}
+	return err
+}
+
 // isSame makes sure that the database is the one that it was.
 func (p *postgres) isSame(ctx context.Context, conn *pgx.Conn) error {
 	var timeline int64

@@ -44,8 +44,9 @@ func scanRemoval(s scanner) (r Removal, err error) {
 
 // AddRemoval records a removal whose former files are still there.
 func (tx Tx) AddRemoval(r Removal) error {
-	return tx.exec(`INSERT INTO removals (`+removalColumns+`, is_done) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, FALSE)`,
-		r.ID, r.FamilyID, r.DatasetID, r.Kind, r.User, r.Reason, micros(r.CreatedAt), r.Directory, string(r.Details))
+	return errors.Join(tx.nextEra(r.FamilyID), tx.exec(
+		`INSERT INTO removals (`+removalColumns+`, is_done) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, FALSE)`,
+		r.ID, r.FamilyID, r.DatasetID, r.Kind, r.User, r.Reason, micros(r.CreatedAt), r.Directory, string(r.Details)))
 }
 
 // FinishRemoval records that the files which a removal replaced are gone.
@@ -67,6 +68,11 @@ func (tx Tx) Removals(family string, kind RemovalKind, before int64, limit int) 
 // FamilyRemovals lists the removals of a family, oldest first.
 func (tx Tx) FamilyRemovals(family string) ([]Removal, error) {
 	return list(tx, scanRemoval, `SELECT `+removalColumns+` FROM removals WHERE family_id = $1 ORDER BY id`, family)
+}
+
+// RemovalsAfter lists the removals with ids after one, oldest first.
+func (tx Tx) RemovalsAfter(id int64) ([]Removal, error) {
+	return list(tx, scanRemoval, `SELECT `+removalColumns+` FROM removals WHERE id > $1 ORDER BY id`, id)
 }
 
 // UnfinishedRemovals lists the removals whose former files may still be there, oldest first.

@@ -3,6 +3,7 @@ package crash
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/rowback/rowback/storage/bucket/buckettest"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/catalog/postgrestest"
+	"github.com/rowback/rowback/storage/storagetest"
 )
 
 // servers opens a store on several servers, each with a data directory of its own.
@@ -96,5 +98,68 @@ func TestServersWriteToOneStore(t *testing.T) {
 	other.Objects.URL = strings.Replace(other.Objects.URL, "/p", "/other", 1)
 	if _, err := storage.Open(t.Context(), t.TempDir(), other); err == nil {
 		t.Error("a server with other objects is let in")
+	}
+}
+
+// What one server does to files, names and columns another one sees at its next read: rows that were erased are gone
+// there as well, with the copies of the files that had them, and no file is called damaged.
+func TestServersSeeWhatOthersDidToFiles(t *testing.T) {
+	server := postgrestest.Start(t)
+	buckettest.Start(t)
+	log := &safeBuffer{}
+	o := inBoth(server, "postgres", nil)
+	o.Log = slog.New(slog.NewTextHandler(log, nil))
+	o.Compact = storagetest.Eager.Compact
+	all := servers(t, o, 2)
+	a, b := all[0], all[1]
+	const secret = "a secret of someone"
+	d := a.Create("d", "id")
+	for n := range 12 {
+		a.JSON(d, catalog.Append, fmt.Sprintf(`[{"id":%d,"x":"a%d"}]`, n, n))
+	}
+	a.JSON(d, catalog.Upsert, `[{"id":1,"x":"`+secret+`"}]`)
+	same := func(what string) {
+		t.Helper()
+		if mine, others := a.Told(), b.Told(); mine != others {
+			t.Errorf("after %s one shows\n%s\nand the other\n%s", what, mine, others)
+		}
+	}
+	same("the first commits")
+	opened := b.Opens(d, "head")
+	made := a.CompactAll(d)
+	same("a compaction")
+	if now := b.Opens(d, "head"); made.Made == 0 || now != a.Opens(d, "head") || now >= opened {
+		t.Errorf("%d were made; the other opens %d files, and %d after that; the first %d",
+			made.Made, opened, now, a.Opens(d, "head"))
+	}
+	a.EraseKeys(d, "1")
+	for _, row := range b.Rows(d, "head", false) {
+		if strings.Contains(row, secret) {
+			t.Errorf("what was erased is there: %s", row)
+		}
+	}
+	same("an erasure")
+	b.Must(b.Removals.Observe(t.Context()))
+	if names := storagetest.Holds(t, b.Dir, secret); len(names) > 0 {
+		t.Errorf("what was erased is in copies: %v", names)
+	}
+	if damaged := b.Damaged(); len(damaged) > 0 {
+		t.Errorf("damaged: %+v", damaged)
+	}
+	_, _, err := a.TryEdit(d, "x", storage.VariableEdit{Name: new("y")})
+	a.Must(err)
+	same("a rename of a column")
+	a.Keeps(d, 3)
+	a.VacuumAll(d)
+	same("a vacuum")
+	b.JSON(d, catalog.Upsert, `[{"id":2,"y":"of the other"}]`)
+	same("a commit of the other")
+	a.CompactAll(d)
+	b.CompactAll(d)
+	same("compactions by both")
+	a.Sound()
+	b.Sound()
+	if text := log.String(); strings.Contains(text, "damaged") {
+		t.Errorf("the log: %s", text)
 	}
 }
