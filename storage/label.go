@@ -78,7 +78,8 @@ type labels struct {
 	*journal
 	dry    bool // none is written
 	placed []blob.Placed
-	of     []string // the datasets that they are of
+	holds  func(dataset string) error // whether the dataset's lock was lost, if it was taken; nil: no one asks
+	of     []string                   // the datasets that they are of
 }
 
 // put writes a label, and remembers the former one in case the transaction fails. On a dry run it only makes sure
@@ -93,6 +94,12 @@ func (l *labels) put(dataset, name string, label any) error {
 	}
 	if l.dry {
 		return nil
+	}
+	if l.holds != nil {
+		// A server that stood still must not write over what others wrote since.
+		if err := l.holds(dataset); err != nil {
+			return err
+		}
 	}
 	l.of = append(l.of, dataset)
 	p, err := l.blobs.Put(labelKey(dataset, name), text)
@@ -115,6 +122,7 @@ func (j *journal) label(ctx context.Context, r Request, f func(tx catalog.Tx, l 
 	// written is recorded or undone.
 	l := &labels{journal: j, dry: r.Preview != nil}
 	err := j.catalog.Write(ctx, func(tx catalog.Tx) error {
+		l.holds = tx.Holds
 		err := f(tx, l)
 		for _, dataset := range l.of {
 			if err == nil {

@@ -173,9 +173,14 @@ func (tx Tx) holds(name string, again bool) error {
 	return nil
 }
 
-// Holds makes sure that the lock of a name, if this server has it, was not lost since it was taken. It is for
-// transactions that rely on what was read under the lock.
-func (tx Tx) Holds(name string) error { return tx.holds(name, false) }
+// Holds makes sure that the lock of a name, if this server has it, was not lost since it was taken, and that the
+// transaction's session is there: before what can't be rolled back is done in the transaction.
+func (tx Tx) Holds(name string) error {
+	if tx.writer == nil {
+		return nil
+	}
+	return errors.Join(tx.holds(name, false), tx.exec(`SELECT 1`))
+}
 
 // errNotHeld is joined to the error of a draw under a lock that was lost.
 var errNotHeld = errors.New("nothing was drawn")
