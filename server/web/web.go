@@ -39,7 +39,7 @@ var contents = []struct {
 	}},
 	{"Keeping and removing", []string{"vacuum", "erase"}},
 	{"For others to use", []string{"access", "audit", "security"}},
-	{"Running a server", []string{"operating", "backups", "upgrading", "observability", "limits", "cluster"}},
+	{"Running a server", []string{"operating", "backups", "upgrading", "observability", "limits", "cluster", "scale"}},
 	{"About it", []string{"promises", "peers"}},
 }
 

@@ -80,7 +80,7 @@ func (f *fleet) reopen() *storage.Store {
 // compactions, erasures and vacuums. ROWBACK_STEPS makes them longer, ROWBACK_SEED repeats one.
 func TestFamiliesOverServers(t *testing.T) {
 	if os.Getenv("ROWBACK_CLUSTER_SERVERS") == "" {
-		t.Skip("several servers can't write yet: ROWBACK_CLUSTER_SERVERS=3 has them try")
+		t.Skip("what one server compacts and erases is not known to the others yet: ROWBACK_CLUSTER_SERVERS=3 has them try")
 	}
 	server := postgrestest.Start(t)
 	buckettest.Start(t)
