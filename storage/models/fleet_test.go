@@ -79,9 +79,6 @@ func (f *fleet) reopen() *storage.Store {
 // Random fork families over several servers, each step on another one: what one server has done, all others know, with
 // compactions, erasures and vacuums. ROWBACK_STEPS makes them longer, ROWBACK_SEED repeats one.
 func TestFamiliesOverServers(t *testing.T) {
-	if os.Getenv("ROWBACK_CLUSTER_SERVERS") == "" {
-		t.Skip("what one server compacts and erases is not known to the others yet: ROWBACK_CLUSTER_SERVERS=3 has them try")
-	}
 	server := postgrestest.Start(t)
 	buckettest.Start(t)
 	steps, _ := strconv.Atoi(os.Getenv("ROWBACK_STEPS"))
