@@ -72,10 +72,20 @@ func (d *directory) takeCatalog(ctx context.Context) error {
 		return fmt.Errorf("%w. Name the database that the server of this store names with --catalog", err)
 	}
 	if errors.Is(err, catalog.ErrTaken) {
-		return fmt.Errorf("%w: %w. Wait until it has ended, or start this one with --standby: it waits", ErrInUse, err)
+		remedy := "Wait until it has ended, or start this one with --standby: it waits"
+		if d.there {
+			remedy = "Stop it"
+		}
+		return inUse{fmt.Errorf("%w. %s", err, remedy)}
 	}
 	return err
 }
+
+// inUse is an ErrInUse of what other servers have that is not the directory.
+type inUse struct{ error }
+
+// Unwrap returns the error, and ErrInUse.
+func (e inUse) Unwrap() []error { return []error{e.error, ErrInUse} }
 
 // isThere refuses to move the catalog to another place.
 func (d *directory) isThere(isRemote bool) error {

@@ -37,8 +37,9 @@ var errOtherServer = fault.Errorf(fault.Unavailable, "other_server",
 
 // bucketMarker is store.json in a bucket.
 type bucketMarker struct {
-	ID        string `json:"id"`        // of the store
-	Directory string `json:"directory"` // that has its catalog
+	ID        string `json:"id"`                // of the store
+	Directory string `json:"directory"`         // that goes on with it, or what all servers of its catalog are called
+	Catalog   string `json:"catalog,omitempty"` // where its catalog is: datadir.PostgresCatalog; empty: in the directory
 }
 
 // openBucket returns the bucket that the options or the directory's marker name; nil: the objects are in the directory.
@@ -93,13 +94,15 @@ func (d *directory) own(ctx context.Context, b *bucket.Bucket, isNew bool) error
 	switch {
 	case isNew && isMissing:
 		return d.found(ctx, b)
+	case isNew && there.Catalog != "" && d.remote == "": // it would take the objects away from the servers of that catalog
+		return errCatalogElsewhere
 	case isNew:
 		return d.goOn(ctx, b, there.ID)
 	case isMissing:
 		return errObjectsGone
 	case there.ID != d.marker.ID:
 		return fmt.Errorf("the objects in %s belong to another store (%s; this one is %s)", b.URL(), there.ID, d.marker.ID)
-	case d.catalog != nil:
+	case d.catalog != nil, d.marker.Catalog != "": // the catalog is where it was not, or others may have the former one
 		return d.goOn(ctx, b, there.ID)
 	case there.Directory != d.marker.Directory:
 		return fmt.Errorf("another data directory goes on with the objects in %s. Use that one; to go on here, start with an "+
@@ -122,8 +125,8 @@ func (d *directory) joinOthers(ctx context.Context, b *bucket.Bucket, there buck
 	switch {
 	case name == "" || name != there.Directory:
 		if !d.catalog.IsFirst() {
-			return false, fmt.Errorf("%w: the servers that have the catalog have other objects than those in %s",
-				ErrInUse, b.URL())
+			return false, inUse{fmt.Errorf("the servers that have the catalog have other objects than those in %s. Name "+
+				"theirs with --objects, or stop them all first", b.URL())}
 		}
 		return false, nil
 	case !isNew && there.ID != d.marker.ID:
@@ -174,7 +177,7 @@ func (d *directory) found(ctx context.Context, b *bucket.Bucket) error {
 	if err := isFree(ctx, b); err != nil {
 		return err
 	}
-	mine := bucketMarker{ID: d.newID(), Directory: d.newID()}
+	mine := d.markerOf(d.newID())
 	if err := d.isCatalogOf(ctx, mine.ID); err != nil {
 		return err
 	}
@@ -187,6 +190,15 @@ func (d *directory) found(ctx context.Context, b *bucket.Bucket) error {
 	}
 	d.marker.Directory, d.marker.Objects = mine.Directory, &d.objects.Objects
 	return errors.Join(d.nameInCatalog(ctx, mine), d.mark(mine.ID))
+}
+
+// markerOf is store.json of a bucket whose objects this directory, or this catalog in PostgreSQL, begins to go on with.
+func (d *directory) markerOf(store string) bucketMarker {
+	m := bucketMarker{ID: store, Directory: d.newID()}
+	if d.catalog != nil {
+		m.Catalog = datadir.PostgresCatalog
+	}
+	return m
 }
 
 // nameInCatalog records in a catalog that others may have what the bucket calls its servers.
@@ -231,7 +243,7 @@ func (d *directory) goOn(ctx context.Context, b *bucket.Bucket, id string) error
 	if err := blob.ForgetOwed(d.path); err != nil {
 		return err
 	}
-	mine := bucketMarker{ID: id, Directory: d.newID()}
+	mine := d.markerOf(id)
 	d.log.Warn("the objects were those of another data directory, which must not write to them any more", "store", id)
 	text, err := seal.Text(mine)
 	if err == nil {

@@ -117,7 +117,7 @@ func (s *serving) letIn(ctx context.Context) (err error) {
 }
 
 // isClosed reports whether there has been a token when the accounts were opened, or another server has made one since.
-// That it can't be read now is said to those who ask to be let in.
+// If that can't be read now, each request is told so.
 func isClosed(a *accounts.Accounts) bool {
 	closed, err := a.IsClosed()
 	return closed || err != nil

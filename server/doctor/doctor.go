@@ -97,6 +97,9 @@ func (e *exam) store(ctx context.Context) {
 	switch {
 	case errors.Is(err, datadir.ErrNotStore) && bare:
 		e.ok("store", "%s is not a store yet; rowback serve makes it one", e.Dir)
+		if e.Catalog != "" {
+			e.database(ctx)
+		}
 		return
 	case errors.Is(err, datadir.ErrNotStore):
 		e.add("store", Failed, "Name an empty directory, or that of a store, with --data.", "%v", err)

@@ -32,7 +32,8 @@ func (e *exam) database(ctx context.Context) {
 			"the database has no catalog")
 		return
 	case err != nil:
-		e.add("catalog", Failed, "See to the database, the network and the password.", "%v", err)
+		e.add("catalog", Failed, "Check the database, the network and the password.", "%s",
+			strings.Join(strings.Fields(err.Error()), " ")) // the driver lists its attempts on lines
 		return
 	case look.Refused != nil:
 		e.add("catalog", Failed, "Run a newer version of the program.", "%v", look.Refused)
@@ -67,7 +68,7 @@ func (e *exam) objects(ctx context.Context, marker datadir.Marker) {
 	if marker.Objects == nil || e.Bucket == nil {
 		return
 	}
-	const remedy = "See to the object store, the network and the credentials: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY."
+	const remedy = "Check the object store, the network and the credentials: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY."
 	ctx, done := context.WithTimeout(ctx, remoteTime)
 	defer done()
 	began := time.Now()

@@ -53,6 +53,14 @@ func (full) Error() string { return "the object store is full" }
 // Unwrap returns ErrAway.
 func (full) Unwrap() error { return ErrAway }
 
+// noBucket is an ErrAway of a store that answers and does not have the bucket, perhaps not yet.
+type noBucket struct{}
+
+func (noBucket) Error() string { return "the bucket does not exist. Make it, or name another one" }
+
+// Unwrap returns ErrAway.
+func (noBucket) Unwrap() error { return ErrAway }
+
 // Bucket is a prefix of a bucket. Its methods may be called from many goroutines.
 type Bucket struct {
 	core    minio.Core
@@ -167,7 +175,7 @@ func (b *Bucket) Answers(ctx context.Context) error {
 	defer cancel()
 	there, err := b.core.BucketExists(ctx, b.bucket)
 	if err == nil && !there {
-		err = errNoBucket
+		err = noBucket{}
 	}
 	return b.told(ctx, err)
 }
@@ -180,8 +188,6 @@ func (b *Bucket) within(ctx context.Context, bytes int64) (context.Context, cont
 	limit := b.timeout + time.Duration(bytes/perSecond)*time.Second
 	return context.WithTimeoutCause(ctx, limit, errSilent)
 }
-
-var errNoBucket = fmt.Errorf("%w: the bucket does not exist", ErrAway)
 
 var errSilent = fmt.Errorf("%w in time", ErrAway)
 
@@ -203,7 +209,7 @@ func (b *Bucket) told(ctx context.Context, err error) error {
 	}
 	switch {
 	case answer.Code == "NoSuchBucket":
-		return errNoBucket
+		return noBucket{}
 	case answer.StatusCode == http.StatusNotFound || answer.Code == minio.NoSuchKey:
 		return fmt.Errorf("%w: %s", fs.ErrNotExist, answer.Key)
 	case answer.StatusCode == http.StatusPreconditionFailed || answer.StatusCode == http.StatusConflict:

@@ -19,7 +19,7 @@ import (
 //
 // Several servers may have the catalog. Each writes through one connection, whose session holds the locks of the
 // server (postgres_lock.go): a transaction can be committed only by a session that is there, and once a session has
-// ended, so have its locks. PostgreSQL ends the session of a server that gives no sign for some seconds (session.go).
+// ended, so have its locks. PostgreSQL ends the session of a server that gives no sign for some seconds (postgres_session.go).
 // So there are no clocks to agree on, and nothing to renew in tables.
 //
 // Transactions that write are one after another, over all servers, as they are in SQLite: each begins by waiting for
@@ -281,8 +281,10 @@ func CopyPostgres(ctx context.Context, url, path string) error {
 	defer read.Close()
 	p := &postgres{config: config, write: read}
 	c := newCatalog(read, read, p, nil)
-	var has bool
-	if err := read.QueryRowContext(ctx, `SELECT to_regclass('tenure') IS NOT NULL`).Scan(&has); err != nil || !has {
+	switch err := isThere(ctx, read, "commits"); {
+	case errors.Is(err, ErrNoCatalog):
+		return nil
+	case err != nil:
 		return p.explain(err)
 	}
 	frozen, err := c.Freeze(ctx)

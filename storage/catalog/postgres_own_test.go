@@ -197,6 +197,7 @@ func serversTogether(t *testing.T) {
 func oneHasItAlone(t *testing.T) {
 	url := newDatabase(t)
 	f := openURL(t, url)
+	second(t, url, PostgresOptions{Server: "one that ended"}).Close()
 	_, err := OpenPostgres(t.Context(), url, PostgresOptions{Server: "two", Hook: noHook, Alone: true})
 	if !errors.Is(err, ErrTaken) || !strings.Contains(err.Error(), "one, since 20") {
 		t.Errorf("beside a server: %v", err)

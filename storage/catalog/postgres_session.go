@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"strings"
 	"sync"
 	"time"
 
@@ -207,7 +208,7 @@ func (p *postgres) join(ctx context.Context, conn *pgx.Conn) error {
 	case got == nil:
 		return errors.New("the database has no schema for the catalog's tables: name one with search_path in the URL")
 	case !*got:
-		return p.taken(ctx, conn)
+		return p.taken(ctx)
 	case p.id == 0:
 		return nil
 	}
@@ -216,21 +217,19 @@ func (p *postgres) join(ctx context.Context, conn *pgx.Conn) error {
 }
 
 // taken says who has the catalog, as far as that is known.
-func (p *postgres) taken(ctx context.Context, conn *pgx.Conn) error {
-	var has bool
-	err := conn.QueryRow(ctx, `SELECT to_regclass('servers') IS NOT NULL`).Scan(&has)
-	if err != nil || !has {
-		return errors.Join(ErrTaken, err)
-	}
-	var name string
-	var since int64
-	switch err := conn.QueryRow(ctx, `SELECT name, since FROM servers ORDER BY id DESC LIMIT 1`).Scan(&name, &since); {
-	case errors.Is(err, pgx.ErrNoRows):
+func (p *postgres) taken(ctx context.Context) error {
+	if isThere(ctx, p.read, "servers") != nil {
 		return ErrTaken
-	case err != nil:
+	}
+	alive, err := p.servers(ctx)
+	if err != nil || len(alive) == 0 {
 		return errors.Join(ErrTaken, err)
 	}
-	return fmt.Errorf("%w: %s, since %s", ErrTaken, name, moment(since).Format(time.RFC3339))
+	var names []string
+	for _, s := range alive {
+		names = append(names, fmt.Sprintf("%s, since %s", s.Name, s.Since.Format(time.RFC3339)))
+	}
+	return fmt.Errorf("%w: %s", ErrTaken, strings.Join(names, "; "))
 }
 
 // leave gives up the locks. Closing the session does as well, but PostgreSQL notices that a little later, and what

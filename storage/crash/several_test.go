@@ -101,6 +101,36 @@ func TestServersWriteToOneStore(t *testing.T) {
 	}
 }
 
+// A server that does not name the database of the others takes nothing away from them. One that is to have a catalog of
+// its own does, and finds out once a server of the former catalog goes on: never do both write.
+func TestTwoCatalogsNeverWriteToOneBucket(t *testing.T) {
+	server := postgrestest.Start(t)
+	buckettest.Start(t)
+	o := inBoth(server, "postgres", nil)
+	first := servers(t, o, 1)[0]
+	d := first.Create("d", "id")
+	unnamed := o
+	unnamed.Catalog = ""
+	_, err := storage.Open(t.Context(), t.TempDir(), unnamed)
+	if err == nil || !strings.Contains(err.Error(), "--catalog") {
+		t.Errorf("a server without the database: %v", err)
+	}
+	first.JSON(d, catalog.Append, `[{"id":1}]`)
+	dir := first.ClosedDir()
+	embedded := o
+	embedded.Catalog = storage.EmbeddedCatalog
+	moved := reopen(t, dir, embedded)
+	moved.JSON(d, catalog.Append, `[{"id":2}]`)
+	back := servers(t, o, 1)[0]
+	if _, err := moved.Try(d, catalog.Append, "json", `[{"id":3}]`); err == nil || storage.Explain(err).Code != "other_server" {
+		t.Errorf("the one whose objects were taken over: %v", err)
+	}
+	back.JSON(d, catalog.Append, `[{"id":4}]`)
+	if rows := back.Rows(d, "head", false); len(rows) != 3 {
+		t.Errorf("there are %v", rows)
+	}
+}
+
 // What one server does to files, names and columns another one sees at its next read: rows that were erased are gone
 // there as well, with the copies of the files that had them, and no file is called damaged.
 func TestServersSeeWhatOthersDidToFiles(t *testing.T) {
