@@ -252,8 +252,11 @@ func TestLocksExclude(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if taken < 30 || f.IsLocked(t.Context(), "head") {
-		t.Errorf("%d got the lock; it is held: %v", taken, f.IsLocked(t.Context(), "head"))
+	if taken < 30 {
+		t.Errorf("%d got the lock", taken)
+	}
+	for f.IsLocked(t.Context(), "head") { // a session gives it back in the background
+		time.Sleep(time.Millisecond)
 	}
 	one, err := f.Lock(t.Context(), "head")
 	if err != nil {
