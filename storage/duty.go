@@ -51,7 +51,8 @@ const (
 // tellPage is how many datasets are looked at in one transaction.
 const tellPage = 1000
 
-// KeepTold learns of what other servers change, and ends the jobs of those that are gone, until ctx ends. Where no other
+// KeepTold learns of what other servers change, and ends the jobs and finishes the removals of those that are gone, until
+// ctx ends. Where no other
 // server can have the store, there is nothing to do.
 func (s *Store) KeepTold(ctx context.Context) {
 	if !s.catalog.IsShared() {
@@ -71,6 +72,9 @@ func (s *Store) KeepTold(ctx context.Context) {
 			asked = now
 			if err := s.Requests.GiveUpJobs(ctx, missing, giveUpAfter); err != nil && ctx.Err() == nil {
 				s.log.Warn("jobs of servers that have ended could not be given up", "error", err)
+			}
+			if err := s.Removals.finishAbandoned(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("a removal of a server that has ended could not be finished", "error", err)
 			}
 		}
 		if sleep(ctx, tellEvery) != nil {

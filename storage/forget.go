@@ -20,7 +20,7 @@ import (
 // A start finishes what was decided (forget_start.go). Descriptions of commits that are older than a removal are read
 // as it leaves them (renew), so that only those that tell of values have to be written again.
 
-// Removals forgets rows. One runs at a time.
+// Removals forgets rows. One runs at a time, over all servers (removalLock).
 type Removals struct {
 	*Files
 	history  *History
@@ -29,7 +29,6 @@ type Removals struct {
 	requests *Requests
 	filters  *keyFilters
 	copies   *StoreBackups
-	running  sync.Mutex
 
 	observing sync.Mutex // held while what other servers removed is removed here
 	observed  int64      // the newest of these removals
@@ -81,12 +80,11 @@ var errForgetting = fault.Errorf(fault.Conflict, "removal_running",
 // forget carries out a removal. done is its description; its id is 0 if there was nothing to remove. A dry run returns
 // what the removal would be called.
 func (rs *Removals) forget(ctx context.Context, f forgetting) (done removalDocument, err error) {
-	if f.waits {
-		rs.running.Lock()
-	} else if !rs.running.TryLock() {
-		return done, errForgetting
+	end, err := rs.begin(ctx, f.waits)
+	if err != nil {
+		return done, err
 	}
-	defer rs.running.Unlock()
+	defer end()
 	if err := rs.halted(); err != nil {
 		return done, err
 	}
@@ -107,7 +105,7 @@ func (rs *Removals) forget(ctx context.Context, f forgetting) (done removalDocum
 	if err := w.write(ctx, found); err != nil {
 		return done, err
 	}
-	unlock, err := rs.lockFamily(ctx, f.dataset.FamilyID)
+	locks, unlock, err := rs.lockFamily(ctx, f.dataset.FamilyID)
 	if err != nil {
 		return done, err
 	}
@@ -121,7 +119,7 @@ func (rs *Removals) forget(ctx context.Context, f forgetting) (done removalDocum
 		return done, err
 	}
 	ctx = context.WithoutCancel(ctx)
-	if done, err = rs.carryOut(ctx, f, w, found); err != nil {
+	if done, err = rs.carryOut(ctx, f, w, found, locks); err != nil {
 		return done, err
 	}
 	unlock() // nothing refers to the former files any more
@@ -147,9 +145,25 @@ func (rs *Removals) find(ctx context.Context, f forgetting) (*removal, error) {
 	return f.find(ctx)
 }
 
-// carryOut publishes the new files and records them. Nothing of the family can change meanwhile.
+// begin waits until no other removal runs, or refuses where one does.
+func (rs *Removals) begin(ctx context.Context, waits bool) (end func(), err error) {
+	if waits {
+		return rs.catalog.Lock(ctx, removalLock)
+	}
+	_, end, ok, err := rs.catalog.TryLock(ctx, removalLock)
+	if err == nil && !ok {
+		err = errForgetting
+	}
+	return end, err
+}
+
+// removalLock is the name of the lock that is held while rows are removed, on any server.
+const removalLock = "removal\x00"
+
+// carryOut publishes the new files and records them. Nothing of the family can change meanwhile: it is refused where one
+// of the locks was lost, as others may have made commits on the files that are replaced.
 func (rs *Removals) carryOut(
-	ctx context.Context, f forgetting, w *rewriter, found *removal,
+	ctx context.Context, f forgetting, w *rewriter, found *removal, locks []string,
 ) (done removalDocument, err error) {
 	if done, err = rs.describe(ctx, f, w, found); err != nil {
 		return done, err
@@ -166,7 +180,14 @@ func (rs *Removals) carryOut(
 	}
 	release := rs.compacted.hold(done.FamilyID)
 	old := rs.history.suspend(max(done.ID, rs.history.heads.eraNow()))
-	err = rs.catalog.WriteOver(ctx, done.record)
+	err = rs.catalog.WriteOver(ctx, func(tx catalog.Tx) error {
+		for _, name := range locks {
+			if err := tx.Holds(name); err != nil {
+				return err
+			}
+		}
+		return done.record(tx)
+	})
 	release()
 	if err != nil {
 		rs.history.resume(done.ID, old)
@@ -220,7 +241,7 @@ func (rs *Removals) removalOf(f forgetting) catalog.Removal {
 }
 
 // lockFamily waits until no dataset of a family is being changed, and keeps it so. New forks and backups wait too.
-func (rs *Removals) lockFamily(ctx context.Context, family string) (unlock func(), err error) {
+func (rs *Removals) lockFamily(ctx context.Context, family string) (names []string, unlock func(), err error) {
 	var held []func()
 	unlock = func() {
 		for _, release := range slices.Backward(held) {
@@ -230,12 +251,12 @@ func (rs *Removals) lockFamily(ctx context.Context, family string) (unlock func(
 	lock := func(name string) error {
 		release, err := rs.catalog.Lock(ctx, name)
 		if err == nil {
-			held = append(held, release)
+			held, names = append(held, release), append(names, name)
 		}
 		return err
 	}
 	if err := lock(forkLock(family)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var datasets []catalog.Dataset
 	err = rs.catalog.Read(ctx, func(tx catalog.Tx) error { datasets, err = tx.FamilyDatasets(family); return err })
@@ -247,9 +268,9 @@ func (rs *Removals) lockFamily(ctx context.Context, family string) (unlock func(
 	}
 	if err != nil {
 		unlock()
-		return nil, err
+		return nil, nil, err
 	}
-	return unlock, nil
+	return names, unlock, nil
 }
 
 // forkLock is the name of the lock that is held while a fork of a family is made, or a backup recorded.

@@ -59,7 +59,8 @@ func (w *rewriter) write(ctx context.Context, r *removal) error {
 	var todo []*catalog.File
 	for _, f := range w.files {
 		l, loses := w.lost[f.ID]
-		if before, ok := w.written[f.ID]; ok && (!loses || before.what != l.what) {
+		// Another server may have removed rows of the file since it was written: they must not come back with it.
+		if before, ok := w.written[f.ID]; ok && (!loses || before.what != l.what || before.file.Key != f.Key) {
 			w.drop(before)
 		}
 		if _, ok := w.written[f.ID]; loses && !ok {

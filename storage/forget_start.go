@@ -48,6 +48,24 @@ func (f *forward) remove(tx catalog.Tx) error {
 	return nil
 }
 
+// finishAbandoned finishes the removals of servers that have ended before they removed the former files.
+func (rs *Removals) finishAbandoned(ctx context.Context) error {
+	var list []catalog.Removal
+	err := rs.catalog.Read(ctx, func(tx catalog.Tx) (err error) { list, err = tx.UnfinishedRemovals(); return err })
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	end, err := rs.begin(ctx, false)
+	if errors.Is(err, errForgetting) { // its server goes on with it
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer end()
+	return rs.finishAll(ctx)
+}
+
 // finishAll removes the files that removals replaced before the process ended.
 func (rs *Removals) finishAll(ctx context.Context) error {
 	var list []catalog.Removal

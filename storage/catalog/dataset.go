@@ -179,7 +179,7 @@ func (tx Tx) nextEra(family string) error {
 
 // AdvanceFamily records the last row id and field id assigned in a family. It never lowers them.
 func (tx Tx) AdvanceFamily(id string, row, field int64) error {
-	if err := tx.holds(FamilyLock(id), false); err != nil {
+	if _, err := tx.holds(FamilyLock(id), false); err != nil {
 		return err
 	}
 	return tx.exec(`UPDATE families SET last_row = CASE WHEN last_row < $1 THEN $1 ELSE last_row END,
@@ -210,9 +210,21 @@ func (tx Tx) AddDataset(d Dataset) error {
 
 // MoveHead sets a dataset's head and name if its head is still from. Otherwise it returns ErrMoved.
 func (tx Tx) MoveHead(id string, from, to int64, name string) error {
-	// A head that moved while the lock was lost is found below.
-	if err := tx.holds(id, true); err != nil {
+	// A head that moved while the lock was lost is found below. A removal does not move it, and changes the files that the
+	// commit has places in.
+	retaken, err := tx.holds(id, true)
+	if err != nil {
 		return err
+	}
+	if retaken {
+		last, err := get(tx, scanInt, `SELECT COALESCE(MAX(r.id), 0) FROM removals r
+			JOIN datasets d ON d.family_id = r.family_id WHERE d.id = $1`, id)
+		if err != nil {
+			return err
+		}
+		if last > to { // which is not tried again
+			return ErrMoved
+		}
 	}
 	return tx.one(ErrMoved, `UPDATE datasets SET head = $1, name = $2, changed = `+nextChange+`
 		WHERE id = $3 AND head = $4`, to, name, id, from)

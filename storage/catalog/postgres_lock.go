@@ -107,9 +107,8 @@ func (p *postgres) release(name string, g *grip) {
 // back.
 func (p *postgres) inBackground(of *session, statement, key string) {
 	p.ends.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), statementTime)
-		defer cancel()
-		_ = p.do(ctx, func(ctx context.Context, conn *sql.Conn, s *session) error {
+		// However long others use the connection: a lock that is not given back is held as long as the session is there.
+		_ = p.do(context.Background(), func(ctx context.Context, conn *sql.Conn, s *session) error {
 			if s != of {
 				return nil
 			}
@@ -150,27 +149,27 @@ func (p *postgres) isLocked(ctx context.Context, name string) (bool, error) {
 
 // holds makes sure that if this server has the lock of a name, the session that is to commit the transaction holds it.
 // With again, it takes the lock once more if it was lost and is free: for what no one else can have changed in between
-// without the transaction finding out.
-func (tx Tx) holds(name string, again bool) error {
+// without the transaction finding out, which is told that the lock was taken again.
+func (tx Tx) holds(name string, again bool) (retaken bool, err error) {
 	if tx.writer == nil {
-		return nil
+		return false, nil
 	}
 	g := tx.writer.locks.gripOf(name)
 	if g == nil || g.session == tx.writer.session {
-		return nil
+		return false, nil
 	}
 	if !again {
-		return ErrLockLost
+		return false, ErrLockLost
 	}
 	var got bool
 	if err := tx.row(`SELECT pg_try_advisory_lock(`+keyOf+`)`, []any{localKey(name)}, &got); err != nil {
-		return err
+		return false, err
 	}
 	if !got {
-		return ErrLockLost
+		return false, ErrLockLost
 	}
 	tx.writer.locks.setGrip(name, &grip{tx.writer.session, time.Now()})
-	return nil
+	return true, nil
 }
 
 // Holds makes sure that the lock of a name, if this server has it, was not lost since it was taken, and that the
@@ -179,7 +178,8 @@ func (tx Tx) Holds(name string) error {
 	if tx.writer == nil {
 		return nil
 	}
-	return errors.Join(tx.holds(name, false), tx.exec(`SELECT 1`))
+	_, err := tx.holds(name, false)
+	return errors.Join(err, tx.exec(`SELECT 1`))
 }
 
 // errNotHeld is joined to the error of a draw under a lock that was lost.
