@@ -20,8 +20,8 @@ import (
 )
 
 // The objects of a store are in its data directory, or in a bucket. Then store.json of the directory says where, and
-// store.json in the bucket says whose they are, and which data directory goes on with them: the catalog is in one of
-// them alone.
+// store.json in the bucket says whose they are, and who goes on with them: the data directory that has the catalog, or
+// all servers of a catalog in PostgreSQL, under one name.
 
 // ObjectStore is where the objects of a store are if not in its data directory.
 type ObjectStore struct {
