@@ -122,10 +122,10 @@ func TestTwoCatalogsNeverWriteToOneBucket(t *testing.T) {
 	moved := reopen(t, dir, embedded)
 	moved.JSON(d, catalog.Append, `[{"id":2}]`)
 	back := servers(t, o, 1)[0]
+	back.JSON(d, catalog.Append, `[{"id":4}]`)
 	if _, err := moved.Try(d, catalog.Append, "json", `[{"id":3}]`); err == nil || storage.Explain(err).Code != "other_server" {
 		t.Errorf("the one whose objects were taken over: %v", err)
 	}
-	back.JSON(d, catalog.Append, `[{"id":4}]`)
 	if rows := back.Rows(d, "head", false); len(rows) != 3 {
 		t.Errorf("there are %v", rows)
 	}
