@@ -25,15 +25,23 @@ func (p *postgres) beginOpening(ctx context.Context) error {
 		if p.first = p.alone; p.first {
 			return nil
 		}
-		// It excludes those of other sessions, and not the one that this session has.
-		const whole = `pg_try_advisory_lock($1, hashtext(current_schema()))`
-		err := conn.QueryRowContext(ctx, `SELECT `+whole, lockClass).Scan(&p.first)
-		if err == nil && p.first {
-			_, err = conn.ExecContext(ctx, `SELECT pg_advisory_unlock($1, hashtext(current_schema()))`, lockClass)
+		var err error
+		if p.first, err = p.hasNoServers(ctx); err != nil { // it is tried again, and would have the lock twice
+			err = errors.Join(err, p.endOpening(ctx, conn))
 		}
 		return err
 	})
 	return Marked(err)
+}
+
+// hasNoServers reports whether no server has a number and is there. Those that wait to open the catalog have none yet.
+func (p *postgres) hasNoServers(ctx context.Context) (bool, error) {
+	var has bool
+	if err := p.read.QueryRowContext(ctx, `SELECT to_regclass('servers') IS NOT NULL`).Scan(&has); err != nil || !has {
+		return err == nil, err
+	}
+	alive, err := p.servers(ctx)
+	return err == nil && len(alive) == 0, err
 }
 
 // enroll gives this server its number.
@@ -93,10 +101,12 @@ func (p *postgres) forgetServers(ctx context.Context, conn *sql.Conn, alive map[
 
 // started lets other servers open the catalog.
 func (p *postgres) started(ctx context.Context) error {
-	return Marked(p.do(ctx, func(ctx context.Context, conn *sql.Conn, _ *session) error {
-		_, err := conn.ExecContext(ctx, `SELECT pg_advisory_unlock(`+keyOf+`)`, localKey(openingLock))
-		return err
-	}))
+	return Marked(p.do(ctx, func(ctx context.Context, conn *sql.Conn, _ *session) error { return p.endOpening(ctx, conn) }))
+}
+
+func (p *postgres) endOpening(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, `SELECT pg_advisory_unlock(`+keyOf+`)`, localKey(openingLock))
+	return err
 }
 
 func (p *postgres) isFirst() bool { return p.first }

@@ -22,6 +22,7 @@ var postgresOnly = map[string]func(*testing.T){
 	"alone":    oneHasItAlone,
 	"refused":  refusedConnectionsEnd,
 	"opening":  oneOpensAtATime,
+	"at once":  serversStartAtOnce,
 	"locks":    aLockOfServers,
 	"lost":     aLockIsLost,
 	"stopped":  aServerStandsStill,
@@ -264,6 +265,49 @@ func oneOpensAtATime(t *testing.T) {
 	_, err = OpenPostgres(ctx, url, PostgresOptions{Hook: noHook})
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("one that stops waiting: %v", err)
+	}
+}
+
+// Of servers that start at the same moment, over no catalog yet or after all have ended, the one that opens it first is
+// told so, although others wait: it finishes what servers have left.
+func serversStartAtOnce(t *testing.T) {
+	url := newDatabase(t)
+	for _, what := range []string{"a new catalog", "one that there was"} {
+		const opening = 3
+		waits, open := make(chan error, 100), make(chan *fixture, opening)
+		for range opening {
+			go func() {
+				open <- second(t, url, PostgresOptions{Starting: true, Waiting: func(err error) { waits <- err }})
+			}()
+		}
+		first := 0
+		var all []*fixture
+		for i := range opening {
+			f := <-open
+			if f.IsFirst() {
+				first++
+			}
+			if i == 0 {
+				for range opening - 1 {
+					if err := <-waits; !errors.Is(err, ErrStarting) {
+						t.Errorf("%s: one waits for %v", what, err)
+					}
+				}
+				if !f.IsFirst() {
+					t.Errorf("%s: the first one takes others for servers", what)
+				}
+			}
+			if err := f.Started(t.Context()); err != nil {
+				t.Error(err)
+			}
+			all = append(all, f)
+		}
+		if first != 1 {
+			t.Errorf("%s: %d take themselves for the first", what, first)
+		}
+		for _, f := range all {
+			f.Close()
+		}
 	}
 }
 

@@ -194,8 +194,13 @@ func (p *postgres) isSame(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// join takes the locks that a server has as long as it is there: that of all servers, and its own once it has a number.
+// join takes the locks that a server has as long as it is there: its own once it has a number, and that of all servers.
 func (p *postgres) join(ctx context.Context, conn *pgx.Conn) error {
+	if p.id != 0 {
+		if _, err := conn.Exec(ctx, `SELECT pg_try_advisory_lock(`+keyOf+`)`, serverLock(p.id)); err != nil {
+			return err
+		}
+	}
 	take := `pg_try_advisory_lock_shared`
 	if p.alone {
 		take = `pg_try_advisory_lock`
@@ -209,11 +214,8 @@ func (p *postgres) join(ctx context.Context, conn *pgx.Conn) error {
 		return errors.New("the database has no schema for the catalog's tables: name one with search_path in the URL")
 	case !*got:
 		return p.taken(ctx)
-	case p.id == 0:
-		return nil
 	}
-	_, err := conn.Exec(ctx, `SELECT pg_try_advisory_lock(`+keyOf+`)`, serverLock(p.id))
-	return err
+	return nil
 }
 
 // taken says who has the catalog, as far as that is known.
