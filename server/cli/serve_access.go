@@ -96,11 +96,9 @@ func (s *serving) letIn(ctx context.Context) (err error) {
 	needed := len(s.fixed) > 0 || s.TokenFile != ""
 	hasAdmin := needed || isClosed(s.accounts) || s.provider != nil && s.provider.HasAdmins()
 	if !hasAdmin && !s.isLocal() && !s.insecure() {
-		token, err := adminToken(ctx, s.accounts, "", "printed at the first start")
-		if err != nil {
+		if err := s.makeFirstToken(ctx); err != nil {
 			return fmt.Errorf("making the first token: %w", err)
 		}
-		s.console.printf("The token of the user admin, which is not shown again: %s\n", token)
 	}
 	o := access.Options{
 		Fixed: s.fixed, Needed: needed, Directory: s.accounts, Sessions: s.accounts, Members: s.accounts,
@@ -114,6 +112,23 @@ func (s *serving) letIn(ctx context.Context) (err error) {
 		s.reloadTokens(ctx)
 	}
 	return nil
+}
+
+// makeFirstToken makes a token of an admin, and prints it, unless another server that starts at the same moment has.
+func (s *serving) makeFirstToken(ctx context.Context) error {
+	unlock, err := s.store.Exclude(ctx, "first token")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if isClosed(s.accounts) {
+		return nil
+	}
+	token, err := adminToken(ctx, s.accounts, "", "printed at the first start")
+	if err == nil {
+		s.console.printf("The token of the user admin, which is not shown again: %s\n", token)
+	}
+	return err
 }
 
 // isClosed reports whether there has been a token when the accounts were opened, or another server has made one since.

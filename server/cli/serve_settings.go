@@ -20,7 +20,7 @@ import (
 type place struct {
 	dir     string
 	catalog string // as --catalog has it
-	others  string // another server that has the store open, for people; empty: none has
+	others  string // a server that opened the store before this one and has it open, for people; empty: none has
 }
 
 // isDatabase reports whether a database was named.
@@ -90,10 +90,11 @@ func (p place) settled(ctx context.Context, want string, log *slog.Logger) (*set
 // notShared refuses a server whose users would not be those of the others.
 func (p place) notShared(isMoved bool) error {
 	if isMoved {
-		return fmt.Errorf("the settings can't be moved while another server has the store: %s. Stop it first", p.others)
+		return fmt.Errorf("the settings can't be moved while %w: %s. Stop it first", errOtherServer, p.others)
 	}
-	return fmt.Errorf("another server has the store: %s. Servers beside each other need the same users and settings, "+
-		"which are in PostgreSQL then: stop that server, start it again with --settings catalog, then start this one", p.others)
+	return fmt.Errorf("%w: %s. Servers beside each other need the same users and settings, "+
+		"which are in PostgreSQL then: stop that server, start it again with --settings catalog, then start this one",
+		errOtherServer, p.others)
 }
 
 // adopted reports whether the settings of a store are in the database. Where another server, with a directory of its

@@ -163,24 +163,9 @@ func (s *serving) waiting() func(error) {
 // place is where the settings may be.
 func (s *serving) place() place { return place{dir: s.dir, catalog: s.Catalog} }
 
-// others names another server that has the store open; empty: none has.
-func (s *serving) others(ctx context.Context) (string, error) {
-	servers, err := s.store.Servers(ctx)
-	for _, one := range servers {
-		if one.ID != s.store.ServerID() {
-			return one.Name, err
-		}
-	}
-	return "", err
-}
-
 // openSettings opens what the server knows besides the data: the audit log, webhooks, and quotas.
 func (s *serving) openSettings(ctx context.Context) (err error) {
-	place := s.place()
-	if place.others, err = s.others(ctx); err != nil {
-		return err
-	}
-	if s.settings, err = place.settled(ctx, s.serveCmd.Settings, s.log); err != nil {
+	if s.settings, err = s.settle(ctx); err != nil {
 		return err
 	}
 	s.closeAtEnd("the settings", s.settings.Close)
