@@ -29,6 +29,33 @@ func (f *forward) readRemovals(dataset string) error {
 	return nil
 }
 
+// giveUpRemovals leaves out the removals that a server had published and not recorded when it ended, where others went on
+// to change the family: their commits are made on the files that it would replace. What it wrote is removed.
+func (f *forward) giveUpRemovals(tx catalog.Tx) error {
+	var stand renewals
+	for _, d := range f.removed {
+		_, err := tx.Removal(d.ID)
+		if ifFound(err) != nil {
+			return err
+		}
+		after := false
+		if err != nil {
+			if after, err = tx.HasCommitAfter(d.FamilyID, d.ID); err != nil {
+				return err
+			}
+		}
+		if after {
+			f.log.Warn("a removal was not recorded before its server ended, and others went on: it does not stand",
+				"removal", d.ID, "directory", d.Directory)
+			f.overtaken = append(f.overtaken, d.Directory)
+			continue
+		}
+		stand = append(stand, d)
+	}
+	f.removed = stand
+	return nil
+}
+
 // remove has the catalog say what removals left that it does not know. The commits that it does not know either are
 // read as these left them.
 func (f *forward) remove(tx catalog.Tx) error {

@@ -28,9 +28,10 @@ type forward struct {
 	steps   []string // what the catalog did not know, in words
 	aside   []aside
 
-	withdrawn []int64 // commits that are not to be recorded, by id
-	several   bool    // several servers write, each of which may have ended before it recorded what it published
-	given     []int64 // commits that a server had published when it ended: they never stand
+	withdrawn []int64  // commits that are not to be recorded, by id
+	several   bool     // several servers write, each of which may have ended before it recorded what it published
+	given     []int64  // commits that a server had published when it ended: they never stand
+	overtaken []string // directories of removals of which that is so
 }
 
 // shelf is a dataset as its directory shows it.
@@ -98,7 +99,15 @@ func (f *forward) run(ctx context.Context) error {
 		return err
 	}
 	f.joinForks()
-	return f.catalog.Write(ctx, f.apply)
+	if err := f.catalog.Write(ctx, f.apply); err != nil {
+		return err
+	}
+	for _, key := range f.overtaken {
+		if err := f.blobs.Remove(key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // isDone reports whether there is nothing to look at: all is as it was, and quarantine has no numbers to reserve.
@@ -143,7 +152,11 @@ func (f *forward) survey(tx catalog.Tx) error {
 	if err != nil {
 		return err
 	}
-	f.several = directory != ""
+	if f.several = directory != ""; f.several {
+		if err := f.giveUpRemovals(tx); err != nil {
+			return err
+		}
+	}
 	for _, s := range f.shelves {
 		id := s.id
 		if s.dataset, err = tx.Dataset(id); err != nil && !errors.Is(err, catalog.ErrNotFound) {

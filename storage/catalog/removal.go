@@ -88,6 +88,13 @@ func (tx Tx) LastRemoval(family string) (int64, error) {
 	return get(tx, scanInt, `SELECT COALESCE(MAX(id), 0) FROM removals WHERE family_id = $1`, family)
 }
 
+// HasCommitAfter reports whether a dataset of a family has a commit with an id after one.
+func (tx Tx) HasCommitAfter(family string, id int64) (bool, error) {
+	n, err := get(tx, scanInt, `SELECT COUNT(*) FROM datasets d WHERE d.family_id = $1
+		AND EXISTS (SELECT 1 FROM commits c WHERE c.dataset_id = d.id AND c.id > $2)`, family, id)
+	return n > 0, err
+}
+
 // FamilyDatasets lists the datasets of a family, deleted ones included, by id.
 func (tx Tx) FamilyDatasets(family string) ([]Dataset, error) {
 	return list(tx, scanDataset, `SELECT `+datasetRow+` FROM datasets WHERE family_id = $1 ORDER BY id`, family)

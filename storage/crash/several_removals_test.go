@@ -118,3 +118,38 @@ func TestARemovalIsFinishedByAnotherServer(t *testing.T) {
 	b.Want(d, "head", `{"id":1,"x":"a"}`)
 	b.Sound()
 }
+
+// A removal that a server had published when it ended does not stand once others have changed the dataset, not after a
+// start either.
+func TestARemovalThatOthersOvertookDoesNotStand(t *testing.T) {
+	server := postgrestest.Start(t)
+	buckettest.Start(t)
+	o := inBoth(server, "postgres", nil)
+	b := reopen(t, t.TempDir(), o)
+	d := b.Create("d", "id")
+	b.JSON(d, catalog.Append, `[{"id":1,"x":"a"},{"id":2,"x":"b"},{"id":3,"x":"c"}]`)
+	second := b.JSON(d, catalog.Upsert, `[{"id":1,"x":"A"},{"id":3,"x":"C"}]`)
+	published, ended := false, false
+	with := o
+	with.Hook = func(op, path string) error {
+		published = published || strings.HasSuffix(path, "removal.json") && op == "put"
+		if ended = ended || published && op == "commit"; ended {
+			return errors.New("the server has ended")
+		}
+		return nil
+	}
+	a := reopen(t, t.TempDir(), with)
+	if out, err := a.Removals.Erase(t.Context(), d, erasing("2"), storage.Request{}); err == nil || !ended {
+		t.Fatalf("erased: %+v", out)
+	}
+	_, err := b.TryRollback(d, second.ID, storage.Stack)
+	b.Must(err)
+	_ = a.Store.Close() // as far as it can
+	b.Close()
+	c := reopen(t, t.TempDir(), o)
+	c.Want(d, "head", `{"id":1,"x":"a"}`, `{"id":2,"x":"b"}`, `{"id":3,"x":"c"}`)
+	c.Sound()
+	c.EraseKeys(d, "2")
+	c.Want(d, "head", `{"id":1,"x":"a"}`, `{"id":3,"x":"c"}`)
+	c.Sound()
+}
