@@ -24,8 +24,8 @@ type substitutes struct {
 	eras map[string]int64 // of those that are kept: the newest in which they were read
 }
 
-// place takes the lock that is held from when a compacted file gets its place until it is recorded, and while those that
-// are not recorded are removed.
+// place takes the lock that is held from when a compacted file gets its place until it is recorded, and while those
+// that are not recorded are removed.
 func (s *substitutes) place(ctx context.Context) (unlock func(), err error) {
 	return s.catalog.Lock(ctx, "placing")
 }

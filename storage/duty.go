@@ -51,8 +51,8 @@ const (
 // tellPage is how many datasets are looked at in one transaction.
 const tellPage = 1000
 
-// KeepTold learns of what other servers change, and ends the jobs and finishes the removals of those that are gone, until
-// ctx ends. Where no other
+// KeepTold learns of what other servers change, and ends the jobs and finishes the removals of those that are gone,
+// until ctx ends. Where no other
 // server can have the store, there is nothing to do.
 func (s *Store) KeepTold(ctx context.Context) {
 	if !s.catalog.IsShared() {

@@ -160,8 +160,8 @@ func (rs *Removals) begin(ctx context.Context, waits bool) (end func(), err erro
 // removalLock is the name of the lock that is held while rows are removed, on any server.
 const removalLock = "removal\x00"
 
-// carryOut publishes the new files and records them. Nothing of the family can change meanwhile: it is refused where one
-// of the locks was lost, as others may have made commits on the files that are replaced.
+// carryOut publishes the new files and records them. Nothing of the family can change meanwhile: it is refused where
+// one of the locks was lost, as others may have made commits on the files that are replaced.
 func (rs *Removals) carryOut(
 	ctx context.Context, f forgetting, w *rewriter, found *removal, locks []string,
 ) (done removalDocument, err error) {

@@ -29,8 +29,8 @@ func (f *forward) readRemovals(dataset string) error {
 	return nil
 }
 
-// giveUpRemovals leaves out the removals that a server had published and not recorded when it ended, where others went on
-// to change the family: their commits are made on the files that it would replace. What it wrote is removed.
+// giveUpRemovals leaves out the removals that a server had published and not recorded when it ended, where others went
+// on to change the family: their commits are made on the files that it would replace. What it wrote is removed.
 func (f *forward) giveUpRemovals(tx catalog.Tx) error {
 	var stand renewals
 	for _, d := range f.removed {

@@ -76,8 +76,8 @@ func (l *ledger) Paid(ctx context.Context, n blob.Note) error {
 	return l.Write(ctx, func(tx catalog.Tx) error { return tx.Pay(debtOf(n)) })
 }
 
-// KeepClean finishes in the bucket what servers that have ended left there, until ctx ends. Of several servers, one does;
-// where there can't be any, the objects' own part does.
+// KeepClean finishes in the bucket what servers that have ended left there, until ctx ends. Of several servers, one
+// does; where there can't be any, the objects' own part does.
 func (s *Store) KeepClean(ctx context.Context) {
 	if remote, ok := s.blobs.(*blob.Remote); ok && s.catalog.IsShared() {
 		s.Duty(ctx, "bucket", remote.KeepClean)

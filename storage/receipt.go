@@ -135,8 +135,8 @@ func (q *Requests) Once(
 	return answer, ok, done, err
 }
 
-// Answered looks for the answer to a key; ok is false where there is none. The same key with another request is a mistake of the client's, which it must
-// learn of: an answer to the wrong request would pass for done.
+// Answered looks for the answer to a key; ok is false where there is none. The same key with another request is a
+// mistake of the client's, which it must learn of: an answer to the wrong request would pass for done.
 func (q *Requests) Answered(
 	ctx context.Context, user, key, fingerprint string,
 ) (answer json.RawMessage, ok bool, err error) {

@@ -59,8 +59,8 @@ func (d *draft) after(in *incoming, c schema.Column) string {
 	return "s." + schema.ColumnName(c.ID)
 }
 
-// rewriteMany does what rewriteFew does through tables, which may lie on disk, in slices of the columns. picked is the SQL of the
-// picked records, with some of the columns, if there are any.
+// rewriteMany does what rewriteFew does through tables, which may lie on disk, in slices of the columns. picked is the
+// SQL of the picked records, with some of the columns, if there are any.
 func (w *recordWriter) rewriteMany(
 	ctx context.Context, in *incoming, live *snapshot.Snapshot, picked func([]schema.Column) string,
 ) error {

@@ -64,8 +64,8 @@ func (w *recordWriter) fewWideChanges(
 	return keptRows(whole, differ)
 }
 
-// inChanges returns the columns of slices in the order in which draft.changes has those of whole records: of all as they
-// are after the commit, and of all as they were before it. What follows either is the same in each slice.
+// inChanges returns the columns of slices in the order in which draft.changes has those of whole records: of all as
+// they are after the commit, and of all as they were before it. What follows either is the same in each slice.
 func inChanges(parts []arrow.RecordBatch) (out []arrow.RecordBatch) {
 	add := func(p arrow.RecordBatch, from, to int) {
 		some := arrow.NewSchema(p.Schema().Fields()[from:to], nil)

@@ -20,8 +20,8 @@ import (
 	"github.com/rowback/rowback/storage/snapshot"
 )
 
-// A commit of one row, a rollback, a comparison and a fork ask PostgreSQL and the bucket as often in a large table as in
-// a small one.
+// A commit of one row, a rollback, a comparison and a fork ask PostgreSQL and the bucket as often in a large table as
+// in a small one.
 func TestRoundTripsDoNotGrowWithTheTable(t *testing.T) {
 	server, objects := postgrestest.Start(t), buckettest.Start(t)
 	statements, address := countStatements(t, server.Address())

@@ -36,7 +36,7 @@ func serversShareUsers(t *testing.T) {
 	other.Closed = func() { noted++ }
 	gate := access.New(access.Options{Directory: other, Sessions: other})
 	if closed, err := other.IsClosed(); err != nil || closed || !gate.IsOpen() {
-		t.Fatal("there is no token, and no one is let in")
+		t.Fatal("a server without tokens refused a request")
 	}
 	made, secret, err := one.CreateToken(t.Context(), accounts.Token{User: userOf(t, one, "ada"), Role: access.Admin})
 	if err != nil {

@@ -67,8 +67,8 @@ func Now[T any](
 	return answer, false, storage.KeepAnswer(context.WithoutCancel(ctx), store.Requests, c.Request, result)
 }
 
-// again returns the answer to a call that was refused, if another server has meanwhile done the call under the same key,
-// which may be why it was refused. Otherwise the refusal stands.
+// again returns the answer to a call that was refused, if another server has meanwhile done the call under the same
+// key, which may be why it was refused. Otherwise the refusal stands.
 func (c *Call[T]) again(
 	ctx context.Context, store *storage.Store, refusal error,
 ) (answer json.RawMessage, replayed bool, err error) {

@@ -11,8 +11,8 @@ import (
 // errOtherServer is in the refusal of a server whose users would not be those of one that has the store.
 var errOtherServer = errors.New("another server has the store")
 
-// How long a server waits for one that opened the store before it, which may be about to move the settings to where both
-// have them, and how often it looks.
+// How long a server waits for one that opened the store before it, which may be about to move the settings to where
+// both have them, and how often it looks.
 const (
 	settleWithin = 5 * time.Second
 	settleEvery  = 100 * time.Millisecond

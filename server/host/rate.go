@@ -11,8 +11,8 @@ import (
 // unlimited are the paths that supervisors and monitoring ask for.
 var unlimited = []string{"/healthz", "/readyz", "/metrics"}
 
-// inRate refuses a request over the limit of its user, token or address. All answers say how much the strictest of these
-// leaves.
+// inRate refuses a request over the limit of its user, token or address. All answers say how much the strictest of
+// these leaves.
 func (h *Host) inRate(c *fiber.Ctx) error {
 	if h.options.Rates == nil || slices.Contains(unlimited, c.Path()) {
 		return nil

@@ -1,7 +1,7 @@
 // Package rates limits how many requests a user may send, over all tokens and with each one, and an address from which
-// requests come without a valid token. Each has a bucket that fills at its rate and holds ten seconds of it. Of each kind
-// of bucket there are so many at most, and the one used longest ago is dropped first: memory is bounded whatever clients
-// send, and addresses and tokens do not displace users.
+// requests come without a valid token. Each has a bucket that fills at its rate and holds ten seconds of it. Of each
+// kind of bucket there are so many at most, and the one used longest ago is dropped first: memory is bounded whatever
+// clients send, and addresses and tokens do not displace users.
 package rates
 
 import (
@@ -82,9 +82,9 @@ func (d Decision) isStricterThan(other Decision) bool {
 	return d.Retry > other.Retry
 }
 
-// Take counts a request, if it is within every limit that is on its caller. The strictest one decides. A request that is
-// refused is not counted: one token that is used too much leaves the user's others what they have. Where names are not
-// verified, since everyone is let in, requests count for their address.
+// Take counts a request, if it is within every limit that is on its caller. The strictest one decides. A request that
+// is refused is not counted: one token that is used too much leaves the user's others what they have. Where names are
+// not verified, since everyone is let in, requests count for their address.
 func (l *Limiter) Take(from access.Caller, isOpen bool) Decision {
 	l.mu.Lock()
 	defer l.mu.Unlock()

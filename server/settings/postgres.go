@@ -117,7 +117,7 @@ func migratePostgres(ctx context.Context, db *sql.DB) error {
 	return err
 }
 
-// readNeeds returns the version that programs must know; 0: there is no catalog beside the settings, which says it.
+// readNeeds returns the version of the tables that programs must know; 0: no catalog beside the settings records it.
 func readNeeds(ctx context.Context, db *sql.DB) (least int64, err error) {
 	var there bool
 	err = db.QueryRowContext(ctx, `SELECT to_regclass('compatibility') IS NOT NULL`).Scan(&there)

@@ -136,8 +136,8 @@ func forgetBefore(dir string) error {
 	return err
 }
 
-// upgrade runs pending migrations. Of a database of a newer program, beside says whether this one can work with it; nil:
-// it can't.
+// upgrade runs pending migrations. Of a database of a newer program, beside says whether this one can work with it;
+// nil: it can't.
 func upgrade(
 	ctx context.Context, dialect goose.Dialect, db *sql.DB, files fs.FS, beside func(knows int64) (bool, error),
 	options ...goose.ProviderOption,

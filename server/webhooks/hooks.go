@@ -92,8 +92,8 @@ func New(o Options) *Hooks {
 	return h
 }
 
-// Run queues events and sends messages, until ctx ends. It returns once nothing of that is under way. Of several servers
-// that share the queue, one does so; what each finds wrong with itself, it queues itself.
+// Run queues events and sends messages, until ctx ends. It returns once nothing of that is under way. Of several
+// servers that share the queue, one does so; what each finds wrong with itself, it queues itself.
 func (h *Hooks) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { h.watch(ctx) })

@@ -19,10 +19,10 @@ import (
 // lease is the lock of a target in a bucket. Buckets have no locks; they only refuse to write an object that exists.
 // The objects below lock/ are numbered. The one with the highest number says who has the target, or that it is free.
 // To take the lease, a process creates the object with the next number, which only one can do, and checks that there is
-// no higher one. The holder rewrites its object at intervals. Where it does not change for the time of the lease, its holder is
-// gone, and the next number may be written; if the object has changed even so, the new number is removed again. No
-// clocks are compared. The highest object stays when its holder lets go, so that a late holder's number is never given
-// to another. TestALeaseIsTakenOver and TestALateHolderGoesOn prove it.
+// no higher one. The holder rewrites its object at intervals. Where it does not change for the time of the lease, its
+// holder is gone, and the next number may be written; if the object has changed even so, the new number is removed
+// again. No clocks are compared. The highest object stays when its holder lets go, so that a late holder's number is
+// never given to another. TestALeaseIsTakenOver and TestALateHolderGoesOn prove it.
 type lease struct {
 	bucket *bucket.Bucket
 	span   time.Duration

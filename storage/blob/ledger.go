@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// Intent is a batch that is about to be published. Without a note of it, what a crash leaves of it would never be found:
-// the bucket is not listed for that.
+// Intent is a batch that is about to be published. Without a note of it, what a crash leaves of it would never be
+// found: the bucket is not listed for that.
 type Intent struct {
 	Key         string    `json:"key"`
 	Description string    `json:"description"` // the file that publishes it
@@ -32,13 +32,14 @@ type Note struct {
 	Text   []byte
 }
 
-// Ledger has what a remote store notes for the case that it does not come back: intents, and what is owed to the bucket.
-// It is in the local directory, or where other servers of the same objects find it.
+// Ledger has what a remote store notes for the case that it does not come back: intents, and what is owed to the
+// bucket. It is in the local directory, or where other servers of the same objects find it.
 type Ledger interface {
 	// Intend notes a batch, and Published forgets it, or leaves it to Late.
 	Intend(ctx context.Context, i Intent) error
 	Published(key string)
-	// Late lists the batches that were noted more than an age before now and may not have been published. Swept forgets one.
+	// Late lists the batches that were noted more than an age before now and may not have been published. Swept forgets
+	// one.
 	Late(ctx context.Context, now time.Time, age time.Duration) ([]Intent, error)
 	Swept(ctx context.Context, key string) error
 

@@ -7,11 +7,11 @@ import (
 	"fmt"
 )
 
-// Servers of two versions of the program may have the catalog open in one database: each is replaced while the others go
-// on. So migrations are additions that a program which does not know them works beside: tables, columns with a default,
-// indexes. It names the columns that it reads and writes. A migration that is not, such as one that removes or renames
-// something, or gives it another meaning, raises needs to its own version. It is run only once no server is there that
-// does not know it, and programs that do not are refused from then on.
+// Servers of two versions of the program may have the catalog open in one database: each is replaced while the others
+// go on. So migrations are additions that a program which does not know them works beside: tables, columns with a
+// default, indexes. It names the columns that it reads and writes. A migration that is not, such as one that removes or
+// renames something, or gives it another meaning, raises needs to its own version. It is run only once no server is
+// there that does not know it, and programs that do not are refused from then on.
 const needs = 26
 
 // ErrOthersAreOlder is returned by a program whose migrations the servers that have the catalog can't work beside.

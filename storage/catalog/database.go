@@ -33,7 +33,7 @@ type database interface {
 
 	// grip takes the part of a lock that excludes other processes, tryGrip does where no one else has it (nil), and
 	// release gives it back. letOthers lets those go first that wait for it. isLocked reports whether any process has it.
-	// Of a database that one process has, there is no such part.
+	// A database that only one process opens has no grips.
 	grip(ctx context.Context, name string) (*grip, error)
 	tryGrip(ctx context.Context, name string) (*grip, error)
 	release(name string, g *grip)

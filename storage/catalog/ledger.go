@@ -27,8 +27,8 @@ func (i Intent) ofCommit() (dataset string, commit int64) {
 // databaseTime is the time by PostgreSQL's clock, in microseconds: those of servers may differ.
 const databaseTime = `CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)`
 
-// intend notes a batch in a transaction of its own, which does not wait for those that write, nor for the disk: lost with
-// the database's last moment, it leaves objects that no one looks for, and no harm.
+// intend notes a batch in a transaction of its own, which does not wait for those that write, nor for the disk: lost
+// with the database's last moment, it leaves objects that no one looks for, and no harm.
 const intend = `WITH light AS (SELECT set_config('synchronous_commit', 'off', TRUE))
 	INSERT INTO intents (object_key, dataset_id, commit_id, description, noted_at)
 	SELECT $1::text, $2::text, $3::bigint, $4::text, ` + databaseTime + ` FROM light
@@ -43,8 +43,8 @@ func (c *Catalog) Intend(ctx context.Context, i Intent) error {
 	return c.told(err)
 }
 
-// LateIntents lists the batches that were noted longer ago than an age, by the database's clock, and are not of a commit
-// that stands. Those that are, are forgotten.
+// LateIntents lists the batches that were noted longer ago than an age, by the database's clock, and are not of a
+// commit that stands. Those that are, are forgotten.
 func (c *Catalog) LateIntents(ctx context.Context, age time.Duration) (late []Intent, err error) {
 	err = c.Write(ctx, func(tx Tx) error {
 		if err := tx.exec(`DELETE FROM intents WHERE noted_at < `+databaseTime+` - CAST($1 AS BIGINT) AND EXISTS

@@ -20,8 +20,8 @@ const (
 		AND c.id <= l.until_commit `
 )
 
-// commitsIn are those of one range: until $2, that of ancestor $3, with ids above $4 and below $5. Where a page of a history
-// is read, PostgreSQL would read and sort all of it if it did not know that it is in one range.
+// commitsIn are those of one range: until $2, that of ancestor $3, with ids above $4 and below $5. Where a page of a
+// history is read, PostgreSQL would read and sort all of it if it did not know that it is in one range.
 const commitsIn = ` FROM lineage l CROSS JOIN commits c
 	LEFT JOIN undone u ON u.dataset_id = l.dataset_id AND u.commit_id = c.id
 	WHERE l.dataset_id = $1 AND l.until_commit = $2 AND c.dataset_id = $3 AND c.id > $4 AND c.id < $5 `

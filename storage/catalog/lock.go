@@ -45,8 +45,8 @@ func (c *Catalog) take(ctx context.Context, turn *Turn) (*Turn, error) {
 	return turn, nil
 }
 
-// TryLock is Lock for those that do not wait: ok is false where someone has the lock. It is for duties, which one server
-// has for long: held ends with ctx, with unlock, and when the lock is lost.
+// TryLock is Lock for those that do not wait: ok is false where someone has the lock. It is for duties, which one
+// server has for long: held ends with ctx, with unlock, and when the lock is lost.
 func (c *Catalog) TryLock(
 	ctx context.Context, name string,
 ) (held context.Context, unlock func(), ok bool, err error) {

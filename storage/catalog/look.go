@@ -65,7 +65,7 @@ func LookPostgres(ctx context.Context, url string) (l Look, err error) {
 // noTable is the state of a statement about a table that does not exist.
 const noTable = "42P01"
 
-// isThere returns ErrNoCatalog where there is no table of a name.
+// isThere returns ErrNoCatalog if the database has no table of that name.
 func isThere(ctx context.Context, db *sql.DB, name string) error {
 	var there bool
 	err := db.QueryRowContext(ctx, `SELECT to_regclass($1) IS NOT NULL`, name).Scan(&there)

@@ -19,8 +19,8 @@ import (
 //
 // Several servers may have the catalog. Each writes through one connection, whose session holds the locks of the
 // server (postgres_lock.go): a transaction can be committed only by a session that is there, and once a session has
-// ended, so have its locks. PostgreSQL ends the session of a server that gives no sign for some seconds (postgres_session.go).
-// So there are no clocks to agree on, and nothing to renew in tables.
+// ended, so have its locks. PostgreSQL ends the session of a server that gives no sign for some seconds
+// (postgres_session.go). So there are no clocks to agree on, and nothing to renew in tables.
 //
 // Transactions that write are one after another, over all servers, as they are in SQLite: each begins by waiting for
 // one lock (begin). They are READ COMMITTED: each statement sees all that was committed before. So what a transaction

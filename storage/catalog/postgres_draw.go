@@ -28,7 +28,7 @@ func (p *postgres) makeSequences(ctx context.Context, conn *sql.Conn) error {
 func (p *postgres) draw(ctx context.Context, under, sequence string, n int64) (first int64, err error) {
 	name, known := drawn[sequence]
 	if !known {
-		return 0, errors.New("there is no sequence " + sequence)
+		return 0, errors.New("unknown sequence " + sequence)
 	}
 	err = p.do(ctx, func(ctx context.Context, conn *sql.Conn, s *session) error {
 		if g := p.locks.gripOf(under); g != nil && g.session != s {

@@ -12,8 +12,8 @@ import (
 // (lockTable), and by the session that writes, as an advisory lock of PostgreSQL's. The session's part is a grip.
 //
 // A server that finds the lock taken asks again every few milliseconds, and holds another lock meanwhile, shared with
-// others who wait (wanted). Whoever gives the lock back looks at that one: if others wait, the next of its own lets them
-// go first. Where no one else waits, and not for longer than a moment, the grip is handed on within the process.
+// others who wait (wanted). Whoever gives the lock back looks at that one: if others wait, the next of its own lets
+// them go first. Where no one else waits, and not for longer than a moment, the grip is handed on within the process.
 //
 // A grip ends with its session. Who holds it may not know that yet: before a transaction does what the lock is for, it
 // makes sure that the session which is to commit it is the one that holds the lock (Tx.holds).
@@ -103,8 +103,8 @@ func (p *postgres) release(name string, g *grip) {
 	p.inBackground(g.session, `SELECT pg_advisory_unlock(`+keyOf+`)`, localKey(name))
 }
 
-// inBackground runs a statement that gives back what a session has. If it fails, the session has ended, and all is given
-// back.
+// inBackground runs a statement that gives back what a session has. If it fails, the session has ended, and all is
+// given back.
 func (p *postgres) inBackground(of *session, statement, key string) {
 	p.ends.Go(func() {
 		// However long others use the connection: a lock that is not given back is held as long as the session is there.

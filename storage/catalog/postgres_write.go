@@ -23,7 +23,8 @@ const writingLock = "writing"
 // stands still.
 const waitsFor = 30 * time.Second
 
-// begin begins a transaction that writes, once those before it have ended. If the connection was gone, it is made again.
+// begin begins a transaction that writes, once those before it have ended. If the connection was gone, it is made
+// again.
 func (p *postgres) begin(ctx context.Context) (*sql.Tx, *writer, func(), error) {
 	tx, w, end, err := p.beginOnce(ctx)
 	if isStale(err) {

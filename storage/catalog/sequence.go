@@ -13,11 +13,11 @@ const (
 	CompactedIDs = "compacted"
 )
 
-// Draw reserves n numbers of a sequence that were not drawn before, and returns the first; with 0, the one that would be
-// the next. A commit draws its id under the lock on its dataset's head, whose name is given, so that within a dataset
-// ids are in the order of commits. Where several servers may have the catalog, it fails once that lock is lost. Advance
-// records what was drawn, in the commit's transaction: of numbers that are drawn and not recorded, some may never be
-// used, and where one process alone has the catalog they are drawn again after a restart.
+// Draw reserves n numbers of a sequence that were not drawn before, and returns the first; with 0, the one that would
+// be the next. A commit draws its id under the lock on its dataset's head, whose name is given, so that within a
+// dataset ids are in the order of commits. Where several servers may have the catalog, it fails once that lock is lost.
+// Advance records what was drawn, in the commit's transaction: of numbers that are drawn and not recorded, some may
+// never be used, and where one process alone has the catalog they are drawn again after a restart.
 func (c *Catalog) Draw(ctx context.Context, under, sequence string, n int64) (first int64, err error) {
 	if c.IsShared() {
 		return c.in.draw(ctx, under, sequence, n)

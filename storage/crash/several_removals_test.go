@@ -37,8 +37,8 @@ func erasing(key string) storage.Erasure {
 	return storage.Erasure{Keys: []json.RawMessage{json.RawMessage(key)}}
 }
 
-// A server whose locks were lost while it removes rows does not record that, since another one may have changed the same
-// files; and a commit is not made on files from which another server removed rows after its lock was lost.
+// A server whose locks were lost while it removes rows does not record that, since another one may have changed the
+// same files; and a commit is not made on files from which another server removed rows after its lock was lost.
 func TestARemovalIsRefusedOnceItsLocksWereLost(t *testing.T) {
 	server := postgrestest.Start(t)
 	buckettest.Start(t)

@@ -77,8 +77,8 @@ func (d *Difference) page(l Listing, s Selection) string {
 const onePage = `SELECT * FROM ({records}) {order} LIMIT {limit} OFFSET {offset}`
 
 // pagedValues is up to how many values of the files that a difference opens all of its records are listed for a page:
-// reading the columns once takes less than finding the keys on the page first. 120,000 values of nested types do not fit
-// into 1 GB with all columns at once.
+// reading the columns once takes less than finding the keys on the page first. 120,000 values of nested types do not
+// fit into 1 GB with all columns at once.
 const pagedValues = 100_000
 
 // isPagedByKey reports whether a page is read by the keys of its records. It has few values, while the difference may

@@ -103,8 +103,8 @@ func TestAPersonUndoesABlockedCommitWithItsCascade(t *testing.T) {
 	b.see("3 → 4")
 }
 
-// Somebody without a mouse finds a dataset, looks at a commit in its history and undoes it with what blocks it, then takes
-// that back.
+// Somebody without a mouse finds a dataset, looks at a commit in its history and undoes it with what blocks it, then
+// takes that back.
 func TestAWholeTaskByKeyboard(t *testing.T) {
 	s := demo(t)
 	dataset := s.create(t, `"key":["id"]`, "")
