@@ -86,7 +86,7 @@ var boundaries = []boundary{
 		"who did what is recorded in one form, whatever was done and whichever face it came to"},
 	{"server/quotas", []string{"storage", "server/settings"},
 		"what projects may store, as a table: enforcing it is up to the domain"},
-	{"server/rates", []string{"server/access", "server/conns"},
+	{"server/rates", []string{"server/access", "server/conns", "server/settings"},
 		"requests are counted by who sends them, whatever they are for"},
 	{"server/access", []string{"server/conns"},
 		"headers identify the user, by one rule for every face; addresses are distinguished as connections are"},

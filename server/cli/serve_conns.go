@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -68,6 +69,20 @@ func (cmd *serveCmd) rates() (*rates.Limiter, error) {
 			"more tokens would allow more requests")
 	}
 	return rates.New(rates.Limits{PerSecond: cmd.RateLimit, PerToken: cmd.TokenRate}, nil), nil
+}
+
+// shareRates has the limits of requests hold for all servers that share the settings.
+func (s *serving) shareRates(ctx context.Context) {
+	if s.shared.rates == nil {
+		return
+	}
+	counts := rates.InSettings(s.settings)
+	s.closeAtEnd("the counts of requests", counts.Close)
+	s.shared.rates.Share(counts, func(ctx context.Context) (int, error) {
+		all, err := s.store.Servers(ctx)
+		return len(all), err
+	}, s.log)
+	s.atEnd(inBackground(ctx, s.shared.rates.Keep))
 }
 
 // isEncrypted reports whether connections are encrypted.

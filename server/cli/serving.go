@@ -171,6 +171,7 @@ func (s *serving) openSettings(ctx context.Context) (err error) {
 	s.closeAtEnd("the settings", s.settings.Close)
 	if s.settings.IsShared() {
 		s.store.Copies.Settings = s.settings.CopyFile
+		s.shareRates(ctx)
 	}
 	keeper, err := auditKeeper(s.settings, s.dir)
 	if err != nil {

@@ -1,7 +1,8 @@
 // Package rates limits how many requests a user may send, over all tokens and with each one, and an address from which
 // requests come without a valid token. Each has a bucket that fills at its rate and holds ten seconds of it. Of each
 // kind of bucket there are so many at most, and the one used longest ago is dropped first: memory is bounded whatever
-// clients send, and addresses and tokens do not displace users.
+// clients send, and addresses and tokens do not displace users. Servers that share settings share the buckets, too
+// (together.go).
 package rates
 
 import (
@@ -31,6 +32,8 @@ type Limiter struct {
 	mu                       sync.Mutex
 	users, addresses, tokens *table // tokens: nil without a limit of their own
 	refused                  int64
+
+	together *together // nil: this server counts alone
 }
 
 // New returns a limiter; nil, which limits nothing, without a limit. now may be nil: time.Now.
@@ -43,11 +46,11 @@ func New(limits Limits, now func() time.Time) *Limiter {
 	}
 	l := &Limiter{
 		now:       now,
-		users:     newTable("requests", "--rate-limit", limits.PerSecond),
-		addresses: newTable("requests", "--rate-limit", limits.PerSecond),
+		users:     newTable("user", "requests", "--rate-limit", limits.PerSecond),
+		addresses: newTable("address", "requests", "--rate-limit", limits.PerSecond),
 	}
 	if limits.PerToken > 0 {
-		l.tokens = newTable("token", "--token-rate-limit", limits.PerToken)
+		l.tokens = newTable("token", "token", "--token-rate-limit", limits.PerToken)
 	}
 	return l
 }
@@ -86,36 +89,52 @@ func (d Decision) isStricterThan(other Decision) bool {
 // is refused is not counted: one token that is used too much leaves the user's others what they have. Where names are
 // not verified, since everyone is let in, requests count for their address.
 func (l *Limiter) Take(from access.Caller, isOpen bool) Decision {
+	for {
+		d, due := l.take(from, isOpen)
+		if !due {
+			return d
+		}
+		l.together.exchangeNow() // each time, some requests of those that wait go on
+	}
+}
+
+// take is Take, unless other servers have to be asked first: then it is due, and nothing is counted.
+func (l *Limiter) take(from access.Caller, isOpen bool) (strictest Decision, due bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now, of := l.now(), l.bucketsOf(from, isOpen)
+	now, part := l.now(), l.together.part()
+	of := l.bucketsOf(from, isOpen, now)
 	allowed := true
 	for _, b := range of {
-		allowed = allowed && b.TokensAt(now) >= 1
+		b.fill(now, part)
+		allowed = allowed && b.tokens >= 1
 	}
-	var strictest Decision
+	if allowed && l.together.isDue(of) {
+		return strictest, true
+	}
 	for i, b := range of {
 		if allowed {
-			b.AllowN(now, 1)
+			b.tokens--
+			b.used++
 		}
-		if d := b.decision(now, allowed); i == 0 || d.isStricterThan(strictest) {
+		if d := b.decision(allowed, part); i == 0 || d.isStricterThan(strictest) {
 			strictest = d
 		}
 	}
 	if !allowed {
 		l.refused++
 	}
-	return strictest
+	return strictest, false
 }
 
 // bucketsOf returns the buckets that a caller's requests are counted in.
-func (l *Limiter) bucketsOf(c access.Caller, isOpen bool) []*bucket {
+func (l *Limiter) bucketsOf(c access.Caller, isOpen bool, now time.Time) []*bucket {
 	if !c.IsKnown() || isOpen {
-		return []*bucket{l.addresses.bucket(AddressOf(c.Address))}
+		return []*bucket{l.addresses.bucket(AddressOf(c.Address), now)}
 	}
-	of := []*bucket{l.users.bucket(c.User)}
+	of := []*bucket{l.users.bucket(c.User, now)}
 	if l.tokens != nil && c.Counted != "" {
-		of = append(of, l.tokens.bucket(c.Counted))
+		of = append(of, l.tokens.bucket(c.Counted, now))
 	}
 	return of
 }

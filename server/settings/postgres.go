@@ -17,7 +17,7 @@ import (
 )
 
 // shared is what differs where the settings are in a database of PostgreSQL, in the schema of the catalog.
-type shared struct{}
+type shared struct{ config pgx.ConnConfig }
 
 // versions is the table of the migrations that were run. The catalog's, in the same schema, is another.
 const versions = "settings_version"
@@ -40,7 +40,7 @@ func OpenPostgres(ctx context.Context, url string) (*DB, error) {
 	if err := migratePostgres(ctx, writes); err != nil {
 		return nil, errors.Join(fmt.Errorf("bringing the settings in PostgreSQL up to date: %w", told(err)), writes.Close())
 	}
-	return &DB{readPostgres(*config), writes, &shared{}}, nil
+	return &DB{readPostgres(*config), writes, &shared{*config}}, nil
 }
 
 // ReadPostgres opens the settings in a PostgreSQL database for reading alone: nothing is migrated. Without any, the
@@ -59,7 +59,7 @@ func ReadPostgres(ctx context.Context, url string) (*DB, error) {
 	if err != nil {
 		return nil, errors.Join(told(err), reads.Close())
 	}
-	return &DB{reads, reads, &shared{}}, nil
+	return &DB{reads, reads, &shared{*config}}, nil
 }
 
 // limits are parameters of every session. A server that stands still in a transaction must not hold up the others: its
@@ -87,6 +87,17 @@ func readPostgres(config pgx.ConnConfig) *sql.DB {
 	reads.SetMaxOpenConns(readers)
 	reads.SetMaxIdleConns(readers / 2)
 	return reads
+}
+
+// Counters opens another handle to settings that other servers can reach, with one connection, for counts that may be
+// lost with the database's last moment: its transactions wait neither for the disk nor for those of Write. The caller
+// closes it.
+func (d *DB) Counters() *sql.DB {
+	config := d.shared.config.Copy()
+	config.RuntimeParams["synchronous_commit"] = "off"
+	counters := sql.OpenDB(connector{stdlib.GetConnector(*config), false})
+	counters.SetMaxOpenConns(1)
+	return counters
 }
 
 // needs is the version of the tables that a program must know to work with them: what later ones have more are
