@@ -145,7 +145,7 @@ func TestAPreparedStatementIsItsUsersOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = p.Execute(max)
-	refused(t, "another user's", err, codes.NotFound, "no such prepared statement")
+	refused(t, "another user's", err, codes.NotFound, "is another user's")
 	if err := p.Close(max); err != nil {
 		t.Error(err)
 	}

@@ -5,11 +5,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
+	"maps"
 	"slices"
 	"strconv"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 	gen "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
@@ -17,11 +18,13 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/rowback/rowback/query"
+	"github.com/rowback/rowback/server/calls"
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/intake"
 )
 
-// CreatePreparedStatement describes a statement and keeps it.
+// CreatePreparedStatement describes a statement, and returns a handle that has all of it.
 func (f *Face) CreatePreparedStatement(
 	ctx context.Context, in flightsql.ActionCreatePreparedStatementRequest,
 ) (out flightsql.ActionCreatePreparedStatementResult, err error) {
@@ -38,16 +41,20 @@ func (f *Face) CreatePreparedStatement(
 	if err != nil {
 		return out, err
 	}
-	p := &preparedStatement{user: userOf(ctx), project: id, sql: in.GetQuery()}
-	fields := inOrder(shape.Parameters)
+	fields, names := inOrder(shape.Parameters), []string{}
 	for i, f := range fields {
-		p.parameters = append(p.parameters, f.Name)
+		names = append(names, f.Name)
 		fields[i].Type = bindable(f.Type)
 	}
+	h := newHandle(userOf(ctx), in.GetQuery(), id, names)
+	text, err := h.encode()
+	if err != nil {
+		return out, err
+	}
+	f.statements.add(&preparedStatement{handle: h})
 	isUpdate := false
 	return flightsql.ActionCreatePreparedStatementResult{
-		Handle: f.statements.add(p), DatasetSchema: shape.Schema, ParameterSchema: arrow.NewSchema(fields, nil),
-		IsUpdate: &isUpdate,
+		Handle: text, DatasetSchema: shape.Schema, ParameterSchema: arrow.NewSchema(fields, nil), IsUpdate: &isUpdate,
 	}, nil
 }
 
@@ -91,80 +98,121 @@ func bindable(t arrow.DataType) arrow.DataType {
 	return t
 }
 
-// ClosePreparedStatement forgets a statement. One that does not exist counts as closed.
+// ClosePreparedStatement forgets a statement. One that is not remembered counts as closed.
 func (f *Face) ClosePreparedStatement(ctx context.Context, in flightsql.ActionClosePreparedStatementRequest) error {
-	if _, err := f.statements.get(in.GetPreparedStatementHandle(), userOf(ctx)); err == nil {
-		f.statements.remove(in.GetPreparedStatementHandle())
+	if h, err := decodeHandle(in.GetPreparedStatementHandle(), userOf(ctx)); err == nil {
+		f.statements.remove(h)
 	}
 	return nil
 }
 
-// bind binds the parameters of a statement: each row gives a result, and the results follow each other.
+// statement finds the statement of a handle: as this server remembers it, or made again from the handle. What is bound
+// in the handle counts.
+func (f *Face) statement(ctx context.Context, text []byte) (*preparedStatement, handle, error) {
+	h, err := decodeHandle(text, userOf(ctx))
+	if err != nil {
+		return nil, h, err
+	}
+	p := f.statements.get(h)
+	if p != nil && (len(h.bound) == 0 || bytes.Equal(h.bound, p.handle.bound)) {
+		return p, h, nil
+	}
+	p = &preparedStatement{handle: h}
+	if len(h.bound) > 0 {
+		_, b, err := f.parameters(ctx, h, func() (calls.Upload, error) {
+			return calls.Stage(f.store, intake.Arrow, func(out io.Writer) (int64, error) {
+				n, err := out.Write(h.bound)
+				return int64(n), err
+			})
+		})
+		if err != nil {
+			return nil, h, err
+		}
+		p.rows, p.every = b.rows, b.every
+	}
+	f.statements.add(p)
+	return p, h, nil
+}
+
+// bind binds the parameters of a statement: each row gives a result, and the results follow each other. The client gets
+// a handle that has them.
 func (f *Face) bind(stream *putStream, in *gen.CommandPreparedStatementQuery) error {
-	handle := in.GetPreparedStatementHandle()
-	p, err := f.statements.get(handle, userOf(stream.Context()))
+	ctx := stream.Context()
+	h, err := decodeHandle(in.GetPreparedStatementHandle(), userOf(ctx))
 	if err != nil {
 		return err
 	}
-	rows, err := f.parameters(stream)
+	h.Meaning, h.bound = nil, nil // what the names stand for may depend on what is bound
+	text, b, err := f.parameters(ctx, h, func() (calls.Upload, error) {
+		upload, _, err := f.stage(stream, 2*maxBoundBytes)
+		return upload, err
+	})
 	if err != nil {
 		return err
 	}
-	defer rows.Release()
-	b := &binding{parameters: p.parameters}
-	if err := readable(func() error { return b.read(rows) }); err != nil {
+	if len(text) <= maxHandle {
+		h.bound = text
+	}
+	f.statements.add(&preparedStatement{handle: h, rows: b.rows, every: b.every})
+	bound, err := h.encode()
+	if err != nil {
 		return err
 	}
-	p.mu.Lock()
-	p.rows, p.every, p.shape = b.rows, b.every, nil
-	p.mu.Unlock()
-	answer, err := proto.Marshal(&gen.DoPutPreparedStatementResult{PreparedStatementHandle: handle})
+	answer, err := proto.Marshal(&gen.DoPutPreparedStatementResult{PreparedStatementHandle: bound})
 	if err != nil {
 		return err
 	}
 	return stream.Send(&flight.PutResult{AppMetadata: answer})
 }
 
-// parameters returns the records of a stream, decoded by another process.
-func (f *Face) parameters(stream *putStream) (array.RecordReader, error) {
-	upload, _, err := f.stage(stream, 2*maxBoundBytes)
+// parameters reads rows that are bound, decoded by another process, and returns them as a stream too.
+func (f *Face) parameters(
+	ctx context.Context, h handle, stage func() (calls.Upload, error),
+) (text []byte, b *binding, err error) {
+	upload, err := stage()
 	if err != nil {
 		if errors.Is(err, errTooLarge) {
 			err = errManyBound
 		}
-		return nil, err
+		return nil, nil, err
 	}
 	defer upload.Remove()
-	ctx, cancel := context.WithTimeout(stream.Context(), f.options.Limits.QueryTimeout)
+	ctx, cancel := context.WithTimeout(ctx, f.options.Limits.QueryTimeout)
 	defer cancel()
-	text, err := f.store.Readers.RewriteArrow(ctx, upload.Upload, 2*maxBoundBytes)
+	text, err = f.store.Readers.RewriteArrow(ctx, upload.Upload, 2*maxBoundBytes)
 	switch {
 	case fault.KindOf(storage.Explain(err)) == fault.TooLarge:
-		return nil, errManyBound
+		return nil, nil, errManyBound
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	}
-	return ipc.NewReader(bytes.NewReader(text), ipc.WithAllocator(f.options.Memory))
+	rows, err := ipc.NewReader(bytes.NewReader(text), ipc.WithAllocator(f.options.Memory))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer rows.Release()
+	b = &binding{parameters: h.Parameters}
+	return text, b, readable(func() error { return b.read(rows) })
 }
 
 // look describes a statement with its bound parameters again.
-func (f *Face) look(ctx context.Context, handle []byte) (*query.Shape, error) {
-	p, err := f.statements.get(handle, userOf(ctx))
+func (f *Face) look(ctx context.Context, text []byte) (*query.Shape, handle, error) {
+	p, h, err := f.statement(ctx, text)
 	if err != nil {
-		return nil, err
+		return nil, h, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	err = f.lookAt(ctx, p)
-	return p.shape, err
+	err = f.lookAt(ctx, p, nil)
+	return p.shape, h, err
 }
 
-// lookAt finds the statement's shape. p.mu is held.
-func (f *Face) lookAt(ctx context.Context, p *preparedStatement) error {
+// lookAt finds the statement's shape, where its names have a meaning; nil: what they stand for now. p.mu is held.
+func (f *Face) lookAt(ctx context.Context, p *preparedStatement, meaning query.Meaning) error {
 	ctx, cancel := context.WithTimeout(ctx, f.options.Limits.QueryTimeout)
 	defer cancel()
 	shape, err := query.Describe(ctx, f.store, query.Statement{
-		SQL: p.sql, Project: p.project, Values: p.every, Audit: f.auditFiles(ctx),
+		SQL: p.handle.SQL, Project: p.handle.Project, Values: p.every, Meaning: meaning, Audit: f.auditFiles(ctx),
 	})
 	if err == nil {
 		p.shape = &shape
@@ -176,33 +224,38 @@ func (f *Face) lookAt(ctx context.Context, p *preparedStatement) error {
 func (f *Face) GetFlightInfoPreparedStatement(
 	ctx context.Context, in flightsql.PreparedStatementQuery, desc *flight.FlightDescriptor,
 ) (*flight.FlightInfo, error) {
-	shape, err := f.look(ctx, in.GetPreparedStatementHandle())
+	shape, h, err := f.look(ctx, in.GetPreparedStatementHandle())
 	if err != nil {
 		return nil, err
 	}
-	return f.info(desc, desc.Cmd, shape.Schema), nil
+	h.Meaning = shape.Meaning
+	t, err := h.ticket()
+	if err != nil {
+		return nil, err
+	}
+	return f.info(desc, t, shape.Schema), nil
 }
 
 // GetSchemaPreparedStatement returns the schema of a bound statement's result.
 func (f *Face) GetSchemaPreparedStatement(
 	ctx context.Context, in flightsql.PreparedStatementQuery, _ *flight.FlightDescriptor,
 ) (*flight.SchemaResult, error) {
-	shape, err := f.look(ctx, in.GetPreparedStatementHandle())
+	shape, _, err := f.look(ctx, in.GetPreparedStatementHandle())
 	if err != nil {
 		return nil, err
 	}
 	return &flight.SchemaResult{Schema: flight.SerializeSchema(shape.Schema, f.options.Memory)}, nil
 }
 
-// DoGetPreparedStatement runs a bound statement, with the meaning of its last description.
+// DoGetPreparedStatement runs a bound statement, with the meaning that its ticket says, or of its last description.
 func (f *Face) DoGetPreparedStatement(
 	ctx context.Context, in flightsql.PreparedStatementQuery,
 ) (*arrow.Schema, <-chan flight.StreamChunk, error) {
-	p, err := f.statements.get(in.GetPreparedStatementHandle(), userOf(ctx))
+	p, h, err := f.statement(ctx, in.GetPreparedStatementHandle())
 	if err != nil {
 		return nil, nil, err
 	}
-	list, err := f.runs(ctx, p)
+	list, err := f.runs(ctx, p, h.Meaning)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -210,16 +263,16 @@ func (f *Face) DoGetPreparedStatement(
 }
 
 // runs returns the statements to run: one for each row of parameters, cast to the schema that clients were given.
-func (f *Face) runs(ctx context.Context, p *preparedStatement) (list []query.Statement, err error) {
+func (f *Face) runs(ctx context.Context, p *preparedStatement, meaning query.Meaning) (list []query.Statement, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.shape == nil {
-		if err := f.lookAt(ctx, p); err != nil {
+	if p.shape == nil || meaning != nil && !maps.Equal(meaning, p.shape.Meaning) {
+		if err := f.lookAt(ctx, p, meaning); err != nil {
 			return nil, err
 		}
 	}
-	s := query.Statement{SQL: p.sql, Project: p.project, Meaning: p.shape.Meaning}
-	if len(p.parameters) == 0 {
+	s := query.Statement{SQL: p.handle.SQL, Project: p.handle.Project, Meaning: p.shape.Meaning}
+	if len(p.handle.Parameters) == 0 {
 		return []query.Statement{s}, nil
 	}
 	s.Columns = p.shape.Columns

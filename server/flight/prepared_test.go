@@ -282,33 +282,77 @@ func TestAPreparedStatementOfTwoConnections(t *testing.T) {
 	}
 }
 
-func TestPreparedStatementsAreFew(t *testing.T) {
+// A statement is in its handle, with what is bound to it: any server runs it, as does one that has forgotten it.
+func TestAnyServerRunsAPreparedStatement(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	c, ctx := dial(t, other(t, flight.Options{Now: func() time.Time { return now }})), context.Background()
+	first := dial(t, other(t, flight.Options{Now: func() time.Time { return now }}))
+	second, ctx := dial(t, other(t, flight.Options{})), context.Background()
+	id := newDataset(1, "roaming")
+	t.Cleanup(func() { drop(t, id) })
+	commit(id, catalog.Append, `[{"a":1},{"a":2}]`)
+	p, err := first.Prepare(ctx, "SELECT ? AS asked, * EXCLUDE (_id, _commit) FROM roaming WHERE a = $1 ORDER BY _id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := first.batch(columns(arrow.PrimitiveTypes.Int64), `[{"a":2},{"a":1}]`)
+	defer b.Release()
+	p.SetParameters(b)
+	defer p.SetParameters(nil)
+	info, err := p.Execute(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit(id, catalog.Append, `[{"a":1,"b":"after the look"}]`)
+	want := []string{`{"a":2,"asked":2}`, `{"a":1,"asked":1}`}
+	for name, c := range map[string]*client{"the server that described it": first, "another one": second} {
+		if got, err := c.fetch(ctx, info); err != nil || !slices.Equal(got.lines, want) {
+			t.Errorf("the ticket at %s: %v, %v", name, got.lines, err)
+		}
+	}
+	there := flightsql.NewPreparedStatement(second.Client, p.Handle())
+	info, err = there.Execute(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = []string{`{"a":2,"asked":2,"b":null}`, `{"a":1,"asked":1,"b":null}`, `{"a":1,"asked":1,"b":"after the look"}`}
+	if got, err := second.fetch(ctx, info); err != nil || !slices.Equal(got.lines, want) {
+		t.Errorf("bound at one server and described at another: %v, %v", got.lines, err)
+	}
+	if err := there.Close(ctx); err != nil {
+		t.Error(err)
+	}
 	var all []*flightsql.PreparedStatement
-	for range 129 {
+	for range 129 { // more than are remembered
 		now = now.Add(time.Second)
-		p, err := c.Prepare(ctx, one)
+		p, err := first.Prepare(ctx, one)
 		if err != nil {
 			t.Fatal(err)
 		}
 		all = append(all, p)
 	}
-	_, err := all[0].Execute(ctx)
-	refused(t, "the oldest of too many", err, codes.NotFound, "made room for newer ones")
-	if _, err := all[128].Execute(ctx); err != nil {
-		t.Error(err)
-	}
 	now = now.Add(31 * time.Minute)
-	_, err = all[128].Execute(ctx)
-	refused(t, "one that was not used", err, codes.NotFound, "unused for 30m")
+	for i, p := range map[int]*flightsql.PreparedStatement{0: all[0], 128: all[128]} {
+		if _, err := p.Execute(ctx); err != nil {
+			t.Errorf("statement %d, which is forgotten: %v", i, err)
+		}
+	}
 }
 
 func TestAHandleThatIsNone(t *testing.T) {
 	c, ctx := dial(t, address), context.Background()
+	whole, err := c.Prepare(ctx, one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range [][]byte{nil, whole.Handle()[:1], whole.Handle()[:20], {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}} {
+		_, err := flightsql.NewPreparedStatement(c.Client, part).Execute(ctx)
+		refused(t, string(part), err, codes.NotFound, "Prepare it again")
+	}
+	_, err = flightsql.NewPreparedStatement(c.Client, append(whole.Handle(), "rows that are none"...)).Execute(ctx)
+	refused(t, "rows that are none", err, codes.InvalidArgument, "")
 	p := flightsql.NewPreparedStatement(c.Client, []byte("none"))
 	defer p.Close(ctx)
-	_, err := p.Execute(ctx)
+	_, err = p.Execute(ctx)
 	refused(t, "execute", err, codes.NotFound, "Prepare it again")
 	b := c.batch(columns(arrow.PrimitiveTypes.Int64), `[{"a":1}]`)
 	defer b.Release()

@@ -1,30 +1,26 @@
 package flight
 
 import (
-	"crypto/rand"
 	"sync"
 	"time"
 
 	"github.com/rowback/rowback/query"
 	"github.com/rowback/rowback/storage/duck"
-	"github.com/rowback/rowback/storage/fault"
 )
 
-// How many prepared statements are kept, overall and for one user, and how long an unused one is kept. If there
-// are more, the one unused for longest makes room.
+// How many prepared statements are remembered, overall and for one user, and how long an unused one is. If there are
+// more, the one unused for longest makes room. What is forgotten is made again from its handle.
 const (
 	maxStatements = 256
 	maxOfUser     = 128
 	maxIdle       = 30 * time.Minute
 )
 
-// preparedStatement is a statement that a client has prepared.
+// preparedStatement is what this server remembers of a statement that a client has prepared: what is bound, which
+// clients of old versions of the protocol do not keep in the handle, and the shape of the result.
 type preparedStatement struct {
-	user       string
-	project    int64
-	sql        string
-	parameters []string // in binding order
-	used       time.Time
+	handle handle
+	used   time.Time
 
 	mu    sync.Mutex
 	rows  [][]duck.Param // the bound rows; nil: none
@@ -32,35 +28,33 @@ type preparedStatement struct {
 	shape *query.Shape   // of the result with these; nil: not described yet
 }
 
-// statements are the prepared statements, by handle.
+// statements are the prepared statements that are remembered.
 type statements struct {
-	mu       sync.Mutex
-	now      func() time.Time
-	byHandle map[string]*preparedStatement
+	mu    sync.Mutex
+	now   func() time.Time
+	byKey map[string]*preparedStatement // by what key returns
 }
 
 func newStatements(now func() time.Time) *statements {
-	return &statements{now: now, byHandle: map[string]*preparedStatement{}}
+	return &statements{now: now, byKey: map[string]*preparedStatement{}}
 }
 
-// add keeps a statement, and returns its handle.
-func (s *statements) add(p *preparedStatement) []byte {
-	handle := make([]byte, 16)
-	rand.Read(handle)
+// add remembers a statement, in place of one with the same handle.
+func (s *statements) add(p *preparedStatement) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p.used = s.now()
+	delete(s.byKey, p.handle.key())
 	s.forgetIdle()
-	s.makeRoom(maxOfUser, func(o *preparedStatement) bool { return o.user == p.user })
+	s.makeRoom(maxOfUser, func(o *preparedStatement) bool { return o.handle.User == p.handle.User })
 	s.makeRoom(maxStatements, func(*preparedStatement) bool { return true })
-	s.byHandle[string(handle)] = p
-	return handle
+	s.byKey[p.handle.key()] = p
 }
 
 func (s *statements) forgetIdle() {
-	for handle, p := range s.byHandle {
+	for key, p := range s.byKey {
 		if s.now().Sub(p.used) > maxIdle {
-			delete(s.byHandle, handle)
+			delete(s.byKey, key)
 		}
 	}
 }
@@ -68,37 +62,34 @@ func (s *statements) forgetIdle() {
 // makeRoom forgets the statement that was unused for longest, if the limit is reached.
 func (s *statements) makeRoom(most int, of func(*preparedStatement) bool) {
 	count, oldest := 0, ""
-	for handle, p := range s.byHandle {
+	for key, p := range s.byKey {
 		if !of(p) {
 			continue
 		}
 		count++
-		if oldest == "" || p.used.Before(s.byHandle[oldest].used) {
-			oldest = handle
+		if oldest == "" || p.used.Before(s.byKey[oldest].used) {
+			oldest = key
 		}
 	}
 	if count >= most {
-		delete(s.byHandle, oldest)
+		delete(s.byKey, oldest)
 	}
 }
 
-// get finds a statement of a user's.
-func (s *statements) get(handle []byte, user string) (*preparedStatement, error) {
+// get returns what is remembered of a statement; nil: nothing.
+func (s *statements) get(h handle) *preparedStatement {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, ok := s.byHandle[string(handle)]
-	if !ok || p.user != user || s.now().Sub(p.used) > maxIdle {
-		return nil, refuse(fault.NotFound, "statement_not_found",
-			"You have no such prepared statement: it was closed, or unused for %s, or it made room for newer ones. "+
-				"Prepare it again.",
-			maxIdle)
+	p := s.byKey[h.key()]
+	if p == nil || s.now().Sub(p.used) > maxIdle {
+		return nil
 	}
 	p.used = s.now()
-	return p, nil
+	return p
 }
 
-func (s *statements) remove(handle []byte) {
+func (s *statements) remove(h handle) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.byHandle, string(handle))
+	delete(s.byKey, h.key())
 }
