@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -76,10 +77,15 @@ func (l *ledger) Paid(ctx context.Context, n blob.Note) error {
 	return l.Write(ctx, func(tx catalog.Tx) error { return tx.Pay(debtOf(n)) })
 }
 
-// KeepClean finishes in the bucket what servers that have ended left there, until ctx ends. Of several servers, one
-// does; where there can't be any, the objects' own part does.
+// KeepClean finishes in the bucket what servers that have ended left there, and removes uploads that are old, until ctx
+// ends. Of several servers, one does; where there can't be any, the objects' own part does.
 func (s *Store) KeepClean(ctx context.Context) {
-	if remote, ok := s.blobs.(*blob.Remote); ok && s.catalog.IsShared() {
-		s.Duty(ctx, "bucket", remote.KeepClean)
+	remote, ok := s.blobs.(*blob.Remote)
+	if !ok || !s.catalog.IsShared() {
+		return
 	}
+	var both sync.WaitGroup
+	both.Go(func() { s.Duty(ctx, "bucket", remote.KeepClean) })
+	both.Go(func() { s.Duty(ctx, "uploads", s.Uploads().keepFew) })
+	both.Wait()
 }

@@ -114,11 +114,17 @@ func (f *Face) batchWork(c *fiber.Ctx, to snapshot.State, in newBatch) (
 	if err != nil {
 		return "", nil, err
 	}
-	from, err := f.sources.get(f.user(c), id)
+	from, err := f.sources.get(c.UserContext(), f.user(c), id)
 	if err != nil {
 		return "", nil, err
 	}
-	return from.name, func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
+	return from.name, func(ctx context.Context, r storage.Request) (k catalog.Commit, err error) {
+		from := from
+		var done func()
+		if from.upload, done, err = f.sources.open(ctx, from); err != nil {
+			return k, err
+		}
+		defer done()
 		return f.append(ctx, to, from, in.Savepoint, r)
 	}, nil
 }

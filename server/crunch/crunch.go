@@ -28,13 +28,14 @@ type Options struct {
 	Log         *slog.Logger  // nil: nowhere
 }
 
-// Face serves a store. Uploaded sources are its only state outside the store, and last until the server stops.
+// Face serves a store. Uploaded sources are its only state outside the store, and last until the server stops; where
+// several servers have the store they are beside its objects.
 type Face struct {
 	store   *storage.Store
 	host    *host.Host
 	jobs    calls.Jobs
 	options Options
-	sources *sources
+	sources sources
 }
 
 // New returns the face of a store, served by a host.
@@ -43,6 +44,9 @@ func New(store *storage.Store, h *host.Host, o Options) *Face {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	f := &Face{store: store, host: h, options: o, sources: newSources()}
+	if shared := store.Uploads(); shared != nil {
+		f.sources = sharedSources{shared}
+	}
 	// A job's error is stored as this face shows errors, since its clients read it from the progress.
 	f.jobs = calls.Jobs{Store: store, Log: o.Log, Background: h.Background, Problem: f.problem}
 	return f

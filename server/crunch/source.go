@@ -1,16 +1,14 @@
 package crunch
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -19,90 +17,42 @@ import (
 	"github.com/rowback/rowback/server/calls"
 	"github.com/rowback/rowback/server/host"
 	"github.com/rowback/rowback/server/permit"
+	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/fault"
 	"github.com/rowback/rowback/storage/intake"
 	"github.com/rowback/rowback/storage/schema"
 )
 
-// How many uploaded sources are kept, and for how long. They do not survive a restart.
-const (
-	maxSources = 256
-	sourceAge  = 24 * time.Hour
-)
-
-// source is an uploaded file, which a batch appends. It is a file in staging, which put, drop and delete remove.
+// source is an uploaded file, which a batch appends.
 type source struct {
 	id, name string
 	user     string
-	upload   calls.Upload
+	upload   calls.Upload // of another server's, its format and size
 	at       time.Time
 	columns  []schema.Column // of another dataset: what is said of them there
 }
 
-// sources are the uploaded files.
-type sources struct {
-	mu   sync.Mutex
-	byID map[string]source
+// sources are the uploaded files, those of each user apart.
+type sources interface {
+	// put keeps a source, whose file it takes over. The oldest make room.
+	put(ctx context.Context, one source) error
+	// get finds a user's source. Those of other users are not found.
+	get(ctx context.Context, user, id string) (source, error)
+	// open returns the file of a source, to be read until done is called.
+	open(ctx context.Context, one source) (u calls.Upload, done func(), err error)
+	// delete drops a user's source.
+	delete(ctx context.Context, user, id string) error
+	// list returns the sources of a user, oldest first.
+	list(ctx context.Context, user string) ([]source, error)
 }
 
-// newSources returns an empty list.
-func newSources() *sources { return &sources{byID: map[string]source{}} }
-
-// put keeps a source, and drops expired ones, and the oldest if there are too many. There is no timer: what has expired
-// stays until the next upload, and at most maxSources files are there in all.
-func (s *sources) put(one source) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.byID[one.id] = one
-	byAge := slices.SortedFunc(maps.Values(s.byID), func(a, b source) int { return a.at.Compare(b.at) })
-	for i, old := range byAge {
-		if len(byAge)-i > maxSources || time.Since(old.at) > sourceAge {
-			s.drop(old.id)
-		}
-	}
-}
-
-// drop removes a source and its file. The caller holds the lock.
-func (s *sources) drop(id string) {
-	s.byID[id].upload.Remove()
-	delete(s.byID, id)
-}
-
-// get finds a user's source. Those of other users are not found.
-func (s *sources) get(user, id string) (source, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	one, ok := s.byID[id]
-	if !ok || one.user != user {
-		return source{}, notFound("source_not_found",
-			fmt.Sprintf("Source '%.40s' not found. Uploaded sources are kept for a day, or until the server restarts. "+
-				"Upload it again.", id))
-	}
-	return one, nil
-}
-
-// delete drops a user's source.
-func (s *sources) delete(user, id string) error {
-	if _, err := s.get(user, id); err != nil {
+// noSource returns the refusal of a source that is not found, and other errors as they are.
+func noSource(id string, err error) error {
+	if !errors.Is(err, storage.ErrNoUpload) {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.drop(id)
-	return nil
-}
-
-// list returns the sources of a user, oldest first.
-func (s *sources) list(user string) (out []source) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, one := range s.byID {
-		if one.user == user {
-			out = append(out, one)
-		}
-	}
-	slices.SortFunc(out, func(a, b source) int { return a.at.Compare(b.at) })
-	return out
+	return notFound("source_not_found", fmt.Sprintf("Source '%.40s' not found. Uploaded sources are kept for a day, on a "+
+		"server by itself until it restarts. Upload it again.", id))
 }
 
 // sourcePath returns the path of a source's resource.
@@ -158,7 +108,9 @@ func (f *Face) takeSource(c *fiber.Ctx, part *multipart.Part) error {
 		return err
 	}
 	one := source{id: f.store.NewID(), name: part.FileName(), user: f.user(c), at: time.Now(), upload: upload}
-	f.sources.put(one)
+	if err := f.sources.put(c.UserContext(), one); err != nil {
+		return err
+	}
 	return created(c, sourcePath(one))
 }
 
@@ -187,7 +139,11 @@ func (f *Face) save(part io.Reader, out io.Writer) (size int64, err error) {
 // listSources shows the sources of the user.
 func (f *Face) listSources(c *fiber.Ctx) error {
 	out := &index{}
-	for _, s := range f.sources.list(f.user(c)) {
+	list, err := f.sources.list(c.UserContext(), f.user(c))
+	if err != nil {
+		return err
+	}
+	for _, s := range list {
 		out.add(site(c)+sourcePath(s), viewSource(s))
 	}
 	return show(c, document{Element: catalogElement, Index: out})
@@ -195,7 +151,7 @@ func (f *Face) listSources(c *fiber.Ctx) error {
 
 // getSource shows one source.
 func (f *Face) getSource(c *fiber.Ctx) error {
-	s, err := f.sources.get(f.user(c), c.Params("source"))
+	s, err := f.sources.get(c.UserContext(), f.user(c), c.Params("source"))
 	if err != nil {
 		return err
 	}
@@ -204,7 +160,7 @@ func (f *Face) getSource(c *fiber.Ctx) error {
 
 // deleteSource removes a source. What a batch has appended from it stays.
 func (f *Face) deleteSource(c *fiber.Ctx) error {
-	if err := f.sources.delete(f.user(c), c.Params("source")); err != nil {
+	if err := f.sources.delete(c.UserContext(), f.user(c), c.Params("source")); err != nil {
 		return err
 	}
 	return c.SendStatus(http.StatusNoContent)

@@ -20,7 +20,7 @@ import (
 )
 
 // kept puts a source with a file, and returns it.
-func kept(t *testing.T, s *sources, id, user string, age time.Duration) source {
+func kept(t *testing.T, s *localSources, id, user string, age time.Duration) source {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), id)
 	if err := os.WriteFile(path, []byte("id\n"), 0o600); err != nil {
@@ -30,7 +30,7 @@ func kept(t *testing.T, s *sources, id, user string, age time.Duration) source {
 		id: id, user: user, name: id + ".csv", at: time.Now().Add(-age),
 		upload: calls.Upload{Upload: intake.Upload{Format: intake.CSV, Path: path, Size: 3}},
 	}
-	s.put(one)
+	s.put(t.Context(), one)
 	return one
 }
 
@@ -44,37 +44,37 @@ func TestASourceIsItsUsersUntilItIsDeleted(t *testing.T) {
 	mine := kept(t, s, "a", "eva", time.Minute)
 	kept(t, s, "b", "ben", 0)
 	later := kept(t, s, "c", "eva", 0)
-	if got, err := s.get("eva", "a"); err != nil || got.name != "a.csv" {
+	if got, err := s.get(t.Context(), "eva", "a"); err != nil || got.name != "a.csv" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if list := s.list("eva"); len(list) != 2 || list[0].id != "a" || list[1].id != "c" {
+	if list, _ := s.list(t.Context(), "eva"); len(list) != 2 || list[0].id != "a" || list[1].id != "c" {
 		t.Errorf("%+v", list)
 	}
 	for _, other := range [][2]string{{"ben", "a"}, {"eva", "x"}} {
-		if _, err := s.get(other[0], other[1]); fault.KindOf(err) != fault.NotFound {
+		if _, err := s.get(t.Context(), other[0], other[1]); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("%v: %v", other, err)
 		}
-		if err := s.delete(other[0], other[1]); fault.KindOf(err) != fault.NotFound {
+		if err := s.delete(t.Context(), other[0], other[1]); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("%v is deleted: %v", other, err)
 		}
 	}
-	if err := s.delete("eva", "a"); err != nil || exists(mine) || !exists(later) {
+	if err := s.delete(t.Context(), "eva", "a"); err != nil || exists(mine) || !exists(later) {
 		t.Errorf("%v; the files are there: %t, %t", err, exists(mine), exists(later))
 	}
-	if _, err := s.get("eva", "a"); err == nil {
+	if _, err := s.get(t.Context(), "eva", "a"); err == nil {
 		t.Error("a deleted source is found")
 	}
 }
 
 func TestASourceIsDroppedAfterADay(t *testing.T) {
 	s := newSources()
-	old := kept(t, s, "old", "eva", sourceAge-time.Second)
+	old := kept(t, s, "old", "eva", storage.UploadAge-time.Second)
 	kept(t, s, "young", "eva", 0)
 	if !exists(old) {
 		t.Error("a source was dropped too early")
 	}
-	expired := kept(t, s, "expired", "eva", sourceAge+time.Second)
-	if _, err := s.get("eva", "expired"); err == nil || exists(expired) {
+	expired := kept(t, s, "expired", "eva", storage.UploadAge+time.Second)
+	if _, err := s.get(t.Context(), "eva", "expired"); err == nil || exists(expired) {
 		t.Error("an expired source is kept")
 	}
 }
@@ -82,13 +82,13 @@ func TestASourceIsDroppedAfterADay(t *testing.T) {
 func TestTheOldestSourcesMakeRoom(t *testing.T) {
 	s := newSources()
 	var all []source
-	for i := range maxSources + 2 {
-		all = append(all, kept(t, s, fmt.Sprint(i), "eva", time.Duration(maxSources-i)*time.Second))
+	for i := range storage.MostUploads + 2 {
+		all = append(all, kept(t, s, fmt.Sprint(i), "eva", time.Duration(storage.MostUploads-i)*time.Second))
 	}
-	if list := s.list("eva"); len(list) != maxSources || list[0].id != "2" {
+	if list, _ := s.list(t.Context(), "eva"); len(list) != storage.MostUploads || list[0].id != "2" {
 		t.Errorf("%d sources, the oldest %s", len(list), list[0].id)
 	}
-	for i, want := range map[int]bool{0: false, 1: false, 2: true, maxSources + 1: true} {
+	for i, want := range map[int]bool{0: false, 1: false, 2: true, storage.MostUploads + 1: true} {
 		if exists(all[i]) != want {
 			t.Errorf("file %d is there: %t", i, !want)
 		}
