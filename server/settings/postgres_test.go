@@ -230,6 +230,7 @@ func fill(t *testing.T, db *DB) {
 			`INSERT INTO webhook_marks (dataset_id, commit_id, deleted_at) VALUES ('d', 9, 0)`,
 			`UPDATE webhook_versions SET last = 4`,
 			`INSERT INTO failed_logins (who, whole) VALUES ('name ada', 7)`,
+			`INSERT INTO request_rates (who, whole) VALUES ('user 0f', 8)`,
 			`INSERT INTO webhook_alerts (webhook_id, name) VALUES ('w', 'disk')`,
 			`INSERT INTO webhook_proposals (dataset_id, number, revision, entries, state) VALUES ('d', 1, 2, 3, 'open')`,
 			`INSERT INTO webhook_discussions (dataset_id, from_commit, to_dataset_id, to_commit, revision, entry)
