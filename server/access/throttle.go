@@ -1,7 +1,6 @@
 package access
 
 import (
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -23,11 +22,11 @@ type TooManyError struct{ Wait time.Duration }
 
 // Error is for logs; faces have sentences of their own.
 func (e *TooManyError) Error() string {
-	return fmt.Sprintf("too many logins have failed: wait %d s", e.Seconds())
+	return "too many logins have failed: wait " + WaitText(e.Wait)
 }
 
 // Seconds is the wait in whole seconds, at least one.
-func (e *TooManyError) Seconds() int { return max(int((e.Wait+time.Second-1)/time.Second), 1) }
+func (e *TooManyError) Seconds() int { return WaitSeconds(e.Wait) }
 
 // Failures counts failed logins for several servers together, by the address or the name.
 type Failures interface {

@@ -142,3 +142,14 @@ func TestLoginsAreCheckedBesideEachOther(t *testing.T) {
 		t.Errorf("%d were checked, %d refused, %d asked too many", wrong, often, len(users.asked))
 	}
 }
+
+func TestWaitsInWords(t *testing.T) {
+	for wait, want := range map[time.Duration]string{
+		0: "1 second", time.Millisecond: "1 second", time.Second: "1 second", time.Second + 1: "2 seconds",
+		6 * time.Second: "6 seconds",
+	} {
+		if got := access.WaitText(wait); got != want {
+			t.Errorf("%s: %s; want %s", wait, got, want)
+		}
+	}
+}

@@ -73,7 +73,7 @@ func (f *Face) authenticate(ctx context.Context, call *tap.Info) (context.Contex
 	var often *access.TooManyError
 	if errors.As(err, &often) {
 		return nil, status.Errorf(codes.ResourceExhausted,
-			"Too many logins have failed. Wait %d seconds, then try again with the right password.", often.Seconds())
+			"Too many logins have failed. Wait %s, then try again with the right password.", access.WaitText(often.Wait))
 	}
 	if !isBasic {
 		from, _ = f.options.Gate.Identify(addressOf(ctx), authorization, "")
@@ -111,7 +111,7 @@ func (f *Face) inRate(from access.Caller) error {
 		return nil
 	}
 	return status.Errorf(codes.ResourceExhausted,
-		"Too many calls (%s). Make the next one in %d seconds, and make fewer.", d.Option, d.Seconds())
+		"Too many calls (%s). Make the next one in %s, and make fewer.", d.Option, access.WaitText(d.Retry))
 }
 
 // addressOf returns the address that a call comes from.

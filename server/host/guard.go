@@ -188,7 +188,7 @@ func (h *Host) sendError(c *fiber.Ctx, err error) error {
 func tooMany(err *access.TooManyError) error {
 	return &Refusal{
 		http.StatusTooManyRequests, "too_many_logins",
-		fmt.Sprintf("Too many logins have failed. Wait %d seconds, then try again with the right password.", err.Seconds()),
+		fmt.Sprintf("Too many logins have failed. Wait %s, then try again with the right password.", access.WaitText(err.Wait)),
 		err.Wait,
 	}
 }

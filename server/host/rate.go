@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/gofiber/fiber/v2"
+
+	"github.com/rowback/rowback/server/access"
 )
 
 // unlimited are the paths that supervisors and monitoring ask for.
@@ -26,7 +28,7 @@ func (h *Host) inRate(c *fiber.Ctx) error {
 	}
 	return &Refusal{
 		http.StatusTooManyRequests, "rate_limited",
-		fmt.Sprintf("Too many requests (%s). Send the next one in %d seconds, and send fewer.", d.Option, d.Seconds()),
+		fmt.Sprintf("Too many requests (%s). Send the next one in %s, and send fewer.", d.Option, access.WaitText(d.Retry)),
 		d.Retry,
 	}
 }

@@ -75,7 +75,7 @@ func (d Decision) State() string {
 }
 
 // Seconds is Retry in whole seconds, at least one.
-func (d Decision) Seconds() int { return max(int(math.Ceil(d.Retry.Seconds())), 1) }
+func (d Decision) Seconds() int { return access.WaitSeconds(d.Retry) }
 
 // isStricterThan reports whether a decision leaves less than another: fewer requests, or none for longer.
 func (d Decision) isStricterThan(other Decision) bool {
