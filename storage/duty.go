@@ -19,7 +19,7 @@ const dutyEvery = 3 * time.Second
 func (j *journal) Duty(ctx context.Context, name string, work func(ctx context.Context)) {
 	said := false
 	for {
-		held, unlock, ok, err := j.catalog.TryLock(ctx, "duty\x00"+name)
+		held, unlock, ok, err := j.catalog.TryLock(ctx, catalog.DutyLock(name))
 		if err == nil && ok {
 			work(held)
 			unlock()

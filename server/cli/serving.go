@@ -141,13 +141,13 @@ func (s *serving) openStore(ctx context.Context) (err error) {
 	return nil
 }
 
-// name is this server, for people: the machine, the process and the address.
+// name is this server, for people: the process, the machine, the address and the build.
 func (s *serving) name() string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "an unnamed machine"
 	}
-	return fmt.Sprintf("process %d on %s, at %s", os.Getpid(), host, s.Addr)
+	return fmt.Sprintf("process %d on %s, at %s, version %s", os.Getpid(), host, s.Addr, version)
 }
 
 // waiting is what is said when another server has the store; nil: this one does not wait.

@@ -47,20 +47,34 @@ func (e *exam) database(ctx context.Context) {
 		e.add("database clock", Warning, "Have both machines take their time from the network.",
 			"it is %s apart from this machine's", look.Ahead.Abs().Round(time.Second))
 	}
-	e.servers(look.Servers)
+	e.servers(look)
 }
 
-// servers names those that have the store open.
-func (e *exam) servers(all []catalog.Server) {
+// servers names those that have the store open, with what each does for all, and says what is left to do.
+func (e *exam) servers(look catalog.Look) {
+	all := look.Servers
 	if len(all) == 0 {
 		e.ok("servers", "no server has the catalog open")
 		return
 	}
 	var names []string
 	for _, s := range all {
-		names = append(names, fmt.Sprintf("%s (since %s)", s.Name, s.Since.Format(time.RFC3339)))
+		does := ""
+		for _, d := range look.Duties {
+			if d.Server == s.ID {
+				does += ", " + d.Name
+			}
+		}
+		names = append(names, fmt.Sprintf("%s (since %s%s)", s.Name, s.Since.Format(time.RFC3339), does))
 	}
 	e.ok("servers", "%d have the catalog open: %s", len(all), strings.Join(names, "; "))
+	if look.Owed > 0 {
+		e.add("bucket", Warning, "Nothing has to be done once the object store answers: a server makes them then.",
+			"%d changes of the object store could not be made yet", look.Owed)
+	}
+	if look.Unfinished > 0 {
+		e.ok("jobs", "%d are of servers that have ended: others fail them within half a minute", look.Unfinished)
+	}
 }
 
 // objects looks at the bucket that has the objects.

@@ -144,7 +144,7 @@ func (p *postgres) isLocked(ctx context.Context, name string) (bool, error) {
 	}
 	var key int64
 	err = p.read.QueryRowContext(ctx, `SELECT `+keyOf, localKey(name)).Scan(&key)
-	return held[key], err
+	return held[key] != 0, err
 }
 
 // holds makes sure that if this server has the lock of a name, the session that is to commit the transaction holds it.

@@ -140,29 +140,29 @@ func (p *postgres) servers(ctx context.Context) ([]Server, error) {
 		if err := p.read.QueryRowContext(ctx, `SELECT `+keyOf, serverLock(s.ID)).Scan(&key); err != nil {
 			return nil, Marked(err)
 		}
-		if held[key] {
+		if held[key] != 0 {
 			alive = append(alive, s)
 		}
 	}
 	return alive, nil
 }
 
-// heldKeys are the keys of the locks of names that any session holds for itself.
-func (p *postgres) heldKeys(ctx context.Context) (map[int64]bool, error) {
-	rows, err := p.read.QueryContext(ctx, `SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks
+// heldKeys are the keys of the locks of names that any session holds for itself, each with the session's number.
+func (p *postgres) heldKeys(ctx context.Context) (map[int64]int64, error) {
+	rows, err := p.read.QueryContext(ctx, `SELECT (classid::bigint << 32) | objid::bigint, pid FROM pg_locks
 		WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND mode = 'ExclusiveLock'
 		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	held := map[int64]bool{}
+	held := map[int64]int64{}
 	for rows.Next() {
-		var key int64
-		if err := rows.Scan(&key); err != nil {
+		var key, session int64
+		if err := rows.Scan(&key, &session); err != nil {
 			return nil, err
 		}
-		held[key] = true
+		held[key] = session
 	}
 	return held, rows.Err()
 }
