@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/rowback/rowback/storage/blob"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/duck"
 	"github.com/rowback/rowback/storage/verify"
@@ -24,7 +25,7 @@ func (c *checker) checkLabels() error {
 		var label any
 		if err := c.readJSON(object.Key, &label); isRefusal(err) {
 			return err
-		} else if err != nil {
+		} else if err != nil && !errors.Is(err, blob.ErrUnpublished) { // one that was taken back
 			c.found(0, "%s can't be read: %v", object.Key, err)
 		}
 	}

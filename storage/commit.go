@@ -232,10 +232,7 @@ func (g *group) issue(ctx context.Context) error {
 			return err
 		}
 		if errors.Is(err, bucket.ErrExists) {
-			err = errOtherServer.Because(err)
-			if !g.store.catalog.IsShared() {
-				g.store.distrust(errors.Join(errOtherServer, err))
-			}
+			err = g.store.numberTaken(err)
 		}
 		return g.withdraw(ctx, err)
 	}

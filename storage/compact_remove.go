@@ -78,9 +78,6 @@ func (u *Upkeep) sweep(ctx context.Context) error {
 // recorded there, or have been replaced a moment ago, and be read. So only that is removed of which neither is so any
 // more when it is looked for again.
 func (u *Upkeep) sweepAmongOthers(ctx context.Context) {
-	if !u.catalog.IsShared() {
-		return
-	}
 	before, err := u.unknownObjects(ctx)
 	if err == nil {
 		if sleep(ctx, readersNeed) != nil {

@@ -12,6 +12,8 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/rowback/rowback/storage/blob"
 )
 
 // copiesAtOnce is how many objects are copied beside each other.
@@ -79,7 +81,7 @@ func (c *copier) copyAll(ctx context.Context, keys []string, sizes map[string]in
 				return context.Cause(together)
 			}
 			copied, err := c.copyOne(together, key, sizes[key])
-			if isUsed && errors.Is(err, fs.ErrNotExist) {
+			if isUsed && errors.Is(err, fs.ErrNotExist) || errors.Is(err, blob.ErrUnpublished) {
 				return nil
 			}
 			if err != nil {

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/rowback/rowback/storage/catalog"
@@ -41,6 +42,37 @@ func (j *journal) isAlone(ctx context.Context) (bool, error) {
 	return len(servers) <= 1, err
 }
 
+// endsEvery is how often it is looked whether a server has ended.
+const endsEvery = 20 * time.Second
+
+// afterEnds does what servers that have ended may have left undone: at first, and again whenever one has, until ctx
+// ends. Where there can't be others, a start does it.
+func (j *journal) afterEnds(ctx context.Context, do func(context.Context)) {
+	if !j.catalog.IsShared() {
+		return
+	}
+	var before []catalog.Server
+	for isFirst := true; ; {
+		now, err := j.catalog.Servers(ctx)
+		if err == nil {
+			if isFirst || hasEnded(before, now) {
+				do(ctx)
+			}
+			before, isFirst = now, false
+		}
+		if sleep(ctx, endsEvery) != nil {
+			return
+		}
+	}
+}
+
+// hasEnded reports whether one of the servers before is not there now.
+func hasEnded(before, now []catalog.Server) bool {
+	return slices.ContainsFunc(before, func(b catalog.Server) bool {
+		return !slices.ContainsFunc(now, func(n catalog.Server) bool { return n.ID == b.ID })
+	})
+}
+
 // How often a server looks for what others have changed, and for jobs of servers that have ended.
 const (
 	tellEvery   = time.Second
@@ -51,9 +83,9 @@ const (
 // tellPage is how many datasets are looked at in one transaction.
 const tellPage = 1000
 
-// KeepTold learns of what other servers change, and ends the jobs and finishes the removals of those that are gone,
-// until ctx ends. Where no other
-// server can have the store, there is nothing to do.
+// KeepTold learns of what other servers change, ends the jobs and finishes the removals of those that are gone, and
+// takes back the labels that they did not record, until ctx ends. Where no other server can have the store, there is
+// nothing to do.
 func (s *Store) KeepTold(ctx context.Context) {
 	if !s.catalog.IsShared() {
 		return
@@ -72,6 +104,9 @@ func (s *Store) KeepTold(ctx context.Context) {
 			asked = now
 			if err := s.Requests.GiveUpJobs(ctx, missing, giveUpAfter); err != nil && ctx.Err() == nil {
 				s.log.Warn("jobs of servers that have ended could not be given up", "error", err)
+			}
+			if err := s.recantAll(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("a label of a server that has ended could not be taken back", "error", err)
 			}
 			if err := s.Removals.finishAbandoned(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn("a removal of a server that has ended could not be finished", "error", err)

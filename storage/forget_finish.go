@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path"
 
+	"github.com/rowback/rowback/storage/blob"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/fault"
 )
@@ -126,9 +127,24 @@ func (d *removalDocument) described() (out []commitRef) {
 	return append(out, d.Unsaid...)
 }
 
-// describeCommit writes a commit's description as removals leave it. unsaid: it may name values that are gone.
+// describeCommit writes a commit's description as removals leave it, in place of the one that was read. Another server
+// that finishes a later removal may be faster: then that is what is read. unsaid: it may name values that are gone.
 func (rs *Removals) describeCommit(ctx context.Context, ref commitRef, all renewals, unsaid bool) error {
-	m, err := rs.readManifest(ref.Dataset, ref.Commit)
+	for {
+		err := rs.describeOnce(ctx, ref, all, unsaid)
+		if !errors.Is(err, blob.ErrReplaced) {
+			return err
+		}
+	}
+}
+
+func (rs *Removals) describeOnce(ctx context.Context, ref commitRef, all renewals, unsaid bool) error {
+	key := commitKey(ref.Dataset, ref.Commit) + "/" + descriptionFile
+	var m manifest
+	former, err := rs.readText(key)
+	if err == nil {
+		err = decode(former, &m)
+	}
 	switch {
 	case isRefusal(err):
 		return err
@@ -150,7 +166,7 @@ func (rs *Removals) describeCommit(ctx context.Context, ref commitRef, all renew
 	if err != nil {
 		return err
 	}
-	placed, err := rs.blobs.Put(commitKey(ref.Dataset, ref.Commit)+"/"+descriptionFile, text)
+	placed, err := rs.blobs.Replace(key, former, text)
 	return errors.Join(err, placed.Keep())
 }
 

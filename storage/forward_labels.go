@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/rowback/rowback/storage/blob"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/fault"
 )
@@ -48,7 +49,8 @@ func (f *forward) readLabelsOf(tx catalog.Tx, dataset string) error {
 		if record == nil {
 			continue
 		}
-		if err := f.try(tx, dataset, object.Key, func() error { return record(tx, dataset, object.Key) }); err != nil {
+		err := f.try(tx, dataset, object.Key, func() error { return record(tx, dataset, object.Key) })
+		if err != nil {
 			return err
 		}
 	}
@@ -77,7 +79,7 @@ func (f *forward) recorder(name string) func(tx catalog.Tx, dataset, key string)
 // try records something; where the catalog refuses it, it can't be placed.
 func (f *forward) try(tx catalog.Tx, dataset, key string, record func() error) error {
 	err := tx.Try(record)
-	if err == nil {
+	if err == nil || errors.Is(err, blob.ErrUnpublished) { // it was taken back
 		return nil
 	}
 	if !unplaceable(err) && !isUnreadable(err) {
@@ -224,7 +226,7 @@ func isUnreadable(err error) bool {
 // read decodes a label. A damaged one is told from a disk that refuses, which ends the start.
 func (f *forward) read(key string, v any) error {
 	err := f.readJSON(key, v)
-	if err == nil || isRefusal(err) {
+	if err == nil || isRefusal(err) || errors.Is(err, blob.ErrUnpublished) {
 		return err
 	}
 	return unreadableError{err}

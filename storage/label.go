@@ -80,6 +80,7 @@ type labels struct {
 	placed []blob.Placed
 	holds  func(dataset string) error // whether the dataset's lock was lost, if it was taken; nil: no one asks
 	of     []string                   // the datasets that they are of
+	keys   []string                   // of their objects
 }
 
 // put writes a label, and remembers the former one in case the transaction fails. On a dry run it only makes sure
@@ -101,10 +102,31 @@ func (l *labels) put(dataset, name string, label any) error {
 			return err
 		}
 	}
-	l.of = append(l.of, dataset)
-	p, err := l.blobs.Put(labelKey(dataset, name), text)
+	l.of, l.keys = append(l.of, dataset), append(l.keys, labelKey(dataset, name))
+	p, err := l.blobs.PutPromised(labelKey(dataset, name), text)
 	l.placed = append(l.placed, p)
+	if errors.Is(err, blob.ErrReplaced) { // by a server that went on while this one stood still
+		err = errors.Join(catalog.ErrLockLost, err)
+	}
 	return err
+}
+
+// record ends the transaction's part: what was put is what stands.
+func (l *labels) record(tx catalog.Tx) error {
+	for _, dataset := range l.of {
+		if err := tx.Touch(dataset); err != nil {
+			return err
+		}
+	}
+	for _, key := range l.keys {
+		if err := tx.ForgetPromises(key); err != nil {
+			return err
+		}
+	}
+	if l.dry {
+		return errDry
+	}
+	return nil
 }
 
 // errDry ends the transaction of a dry run, so that nothing of it stands.
@@ -123,16 +145,15 @@ func (j *journal) label(ctx context.Context, r Request, f func(tx catalog.Tx, l 
 	l := &labels{journal: j, dry: r.Preview != nil}
 	err := j.catalog.Write(ctx, func(tx catalog.Tx) error {
 		l.holds = tx.Holds
-		err := f(tx, l)
-		for _, dataset := range l.of {
-			if err == nil {
-				err = tx.Touch(dataset)
+		if !l.dry {
+			if err := j.recant(tx); err != nil { // the answers that a former text has are kept with the next one
+				return err
 			}
 		}
-		if err == nil && l.dry {
-			err = errDry
+		if err := f(tx, l); err != nil {
+			return err
 		}
-		return err
+		return l.record(tx)
 	})
 	switch {
 	case errors.Is(err, errDry):
@@ -155,6 +176,9 @@ func (j *journal) label(ctx context.Context, r Request, f func(tx catalog.Tx, l 
 		if err2 := p.Undo(); err2 != nil {
 			return j.halt(errors.Join(err, err2))
 		}
+	}
+	if err2 := j.recantAll(context.WithoutCancel(ctx)); err2 != nil { // then whoever writes next does
+		j.log.Warn("a label that was not recorded could not be taken back yet", "error", err2)
 	}
 	return err
 }

@@ -161,6 +161,9 @@ func (s *Store) open(ctx context.Context) (err error) {
 
 // finishWork has the catalog and the objects agree, and finishes what no server goes on with.
 func (s *Store) finishWork(ctx context.Context) error {
+	if err := s.recantAll(ctx); err != nil {
+		return fmt.Errorf("taking back labels that were not recorded: %w", err)
+	}
 	if err := s.bringUp(ctx); err != nil {
 		return fmt.Errorf("bringing the catalog up to date with the objects: %w", err)
 	}

@@ -180,7 +180,10 @@ func (w *repairing) needLabels(ctx context.Context, tx catalog.Tx, d catalog.Dat
 		if err != nil {
 			return err
 		}
-		if strings.HasSuffix(object.Key, ".json") {
+		if !strings.HasSuffix(object.Key, ".json") {
+			continue
+		}
+		if there, err := w.blobs.Has(object.Key); err != nil || there { // else it was taken back
 			keys[object.Key] = true
 		}
 	}

@@ -23,18 +23,29 @@ func unseal(text []byte) error { return seal.Check(text) }
 
 // readJSON reads a description. Numbers of no type stay as they were written.
 func (j *journal) readJSON(key string, v any) error {
-	in, err := j.blobs.Open(key)
+	text, err := j.readText(key)
 	if err != nil {
 		return err
+	}
+	return decode(text, v)
+}
+
+// readText reads a description as it is written, and makes sure that it is what was written.
+func (j *journal) readText(key string) ([]byte, error) {
+	in, err := j.blobs.Open(key)
+	if err != nil {
+		return nil, err
 	}
 	defer in.Close()
 	text, err := io.ReadAll(in)
-	if err != nil {
-		return err
+	if err == nil {
+		err = unseal(text)
 	}
-	if err := unseal(text); err != nil {
-		return err
-	}
+	return text, err
+}
+
+// decode reads the text of a description.
+func decode(text []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	return d.Decode(v)

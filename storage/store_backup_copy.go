@@ -61,7 +61,7 @@ func (bs *StoreBackups) newCopying(
 	if err := c.readBefore(ctx, n.Full); err != nil {
 		return nil, err
 	}
-	return c, c.readShelves(ctx)
+	return c, c.readAllShelves(ctx)
 }
 
 func (c *copying) close() { c.dropCatalog() }
@@ -143,24 +143,51 @@ func (c *copying) use(m backup.Manifest, entries []backup.Entry) {
 	}
 }
 
-// readShelves reads the labels that may have changed since, before the cut waits for those who write some.
-func (c *copying) readShelves(ctx context.Context) error {
+// Shelves are read again, without anyone waiting for it, at most so often, and while more than so many had changed
+// since they were read.
+const (
+	mostReadings = 3
+	fewShelves   = 100
+)
+
+// readAllShelves reads the labels that may have changed since the backup before: those that change meanwhile are left
+// to the cut, which makes whoever writes some wait.
+func (c *copying) readAllShelves(ctx context.Context) error {
+	for range mostReadings {
+		if read, err := c.readShelves(ctx); err != nil || read <= fewShelves {
+			return err
+		}
+	}
+	return nil
+}
+
+// readShelves reads the labels that may have changed since they were read, and returns of how many datasets.
+func (c *copying) readShelves(ctx context.Context) (read int, err error) {
 	var datasets []catalog.Dataset
-	err := c.catalog.Read(ctx, func(tx catalog.Tx) (err error) { datasets, err = c.datasetsOf(tx); return err })
-	if err != nil {
+	var numbers map[string]int64
+	err = c.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
+		if datasets, err = c.datasetsOf(tx); err == nil {
+			numbers, err = c.changes(tx)
+		}
 		return err
+	})
+	if err != nil {
+		return 0, err
 	}
 	for _, d := range datasets {
-		s, err := c.shelf(d.ID, c.shelves[d.ID])
+		s, err := c.shelf(d.ID, c.shelves[d.ID], numbers[d.ID])
 		if err == nil {
 			err = c.fill(ctx, s)
 		}
 		if err != nil {
-			return err
+			return read, err
+		}
+		if s != c.shelves[d.ID] {
+			read++
 		}
 		c.shelves[d.ID] = s
 	}
-	return nil
+	return read, nil
 }
 
 // fill copies the labels that the target does not have yet.

@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"math"
 	"slices"
@@ -40,6 +39,7 @@ type need struct {
 // labelShelf is the labels of a dataset.
 type labelShelf struct {
 	at      time.Time // when their directory changed; zero: not known
+	number  int64     // of the dataset's last change before they were read; 0: not known
 	entries []backup.Entry
 	texts   map[string][]byte // those that are not in the target yet, by key
 	damaged []backup.Damaged
@@ -60,9 +60,7 @@ const settled = 2 * time.Second
 func (c *copying) cut(ctx context.Context, before map[string]*labelShelf) (out *cut, err error) {
 	var frozen *catalog.Frozen
 	out = &cut{shelves: map[string]*labelShelf{}}
-	err = func() error {
-		c.labelling.Lock()
-		defer c.labelling.Unlock()
+	err = c.atRest(ctx, func(goOn func() error) error {
 		if frozen, err = c.catalog.Freeze(ctx); err != nil {
 			return err
 		}
@@ -70,13 +68,20 @@ func (c *copying) cut(ctx context.Context, before map[string]*labelShelf) (out *
 		if out.datasets, err = c.datasetsOf(frozen.Tx); err != nil {
 			return err
 		}
+		numbers, err := c.changes(frozen.Tx)
+		if err != nil {
+			return err
+		}
 		for _, d := range out.datasets {
-			if out.shelves[d.ID], err = c.shelf(d.ID, before[d.ID]); err != nil {
+			if out.shelves[d.ID], err = c.shelf(d.ID, before[d.ID], numbers[d.ID]); err != nil {
+				return err
+			}
+			if err := goOn(); err != nil {
 				return err
 			}
 		}
 		return nil
-	}()
+	})
 	if frozen != nil {
 		defer func() { err = errors.Join(err, frozen.Close()) }()
 	}
@@ -121,8 +126,20 @@ func (c *copying) datasetsOf(tx catalog.Tx) (out []catalog.Dataset, err error) {
 	return out, nil
 }
 
-// shelf reads the labels of a dataset, unless they are as they were.
-func (c *copying) shelf(dataset string, before *labelShelf) (*labelShelf, error) {
+// changes returns the number of each dataset's last change, by which a shelf is known to be as it was where several
+// servers write: what becomes of a label is a change. Elsewhere its directory's time says so.
+func (c *copying) changes(tx catalog.Tx) (map[string]int64, error) {
+	if !c.catalog.IsShared() {
+		return nil, nil
+	}
+	return tx.Changes()
+}
+
+// shelf reads the labels of a dataset, unless they are as they were. number is that of its last change.
+func (c *copying) shelf(dataset string, before *labelShelf, number int64) (*labelShelf, error) {
+	if before != nil && number != 0 && before.number == number {
+		return before, nil
+	}
 	now, err := c.blobs.ChangedAt(dataset + "/" + labelsDir)
 	if err != nil {
 		return nil, err
@@ -130,7 +147,7 @@ func (c *copying) shelf(dataset string, before *labelShelf) (*labelShelf, error)
 	if before != nil && !before.at.IsZero() && before.at.Equal(now) {
 		return before, nil
 	}
-	s := &labelShelf{texts: map[string][]byte{}}
+	s := &labelShelf{number: number, texts: map[string][]byte{}}
 	if time.Since(now) > settled { // not by the store's clock: it is the file system's that now is of
 		s.at = now
 	}
@@ -163,20 +180,6 @@ func (c *copying) readLabel(s *labelShelf, key string) error {
 		s.texts[key] = text
 	}
 	return nil
-}
-
-// readText reads a description as it is written, and makes sure that it is what was written.
-func (j *journal) readText(key string) ([]byte, error) {
-	in, err := j.blobs.Open(key)
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close()
-	text, err := io.ReadAll(in)
-	if err == nil {
-		err = unseal(text)
-	}
-	return text, err
 }
 
 // read notes what the catalog has at the cut.

@@ -198,7 +198,7 @@ func (u *Upkeep) Keep(ctx context.Context) { u.Duty(ctx, "upkeep", u.keep) }
 func (u *Upkeep) keep(ctx context.Context) {
 	var digesting sync.WaitGroup
 	digesting.Go(func() { u.keepDigests(ctx) })
-	digesting.Go(func() { u.sweepAmongOthers(ctx) })
+	digesting.Go(func() { u.afterEnds(ctx, u.sweepAmongOthers) })
 	defer digesting.Wait()
 	if err := u.noteAll(ctx); err != nil && ctx.Err() == nil {
 		u.log.Error("upkeep does not know the datasets", "error", err)

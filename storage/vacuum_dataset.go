@@ -129,6 +129,27 @@ func (v *Vacuums) removeLeftovers(ctx context.Context) error {
 	return err
 }
 
+// removeLeft is removeLeftovers among other servers, for what one that has ended recorded as removed. What only the
+// objects say may be what another one is about to record.
+func (v *Vacuums) removeLeft(ctx context.Context) {
+	var all []catalog.Dataset
+	err := v.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
+		all, err = tx.Datasets(catalog.DatasetFilter{Deleted: true, Vacuumed: true, Limit: 1 << 30})
+		return err
+	})
+	for _, d := range all {
+		if ctx.Err() != nil {
+			return
+		}
+		if isRemoved(d) {
+			err = errors.Join(err, v.removeObjects(d.ID))
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		v.log.Warn("what is left of removed datasets could not be removed", "error", err)
+	}
+}
+
 // wasRemoved reports whether the objects say that a dataset which can't be brought back was removed.
 func (v *Vacuums) wasRemoved(d catalog.Dataset) bool {
 	var b birth

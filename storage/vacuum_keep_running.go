@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/rowback/rowback/storage/catalog"
@@ -18,6 +19,9 @@ const (
 func (v *Vacuums) Keep(ctx context.Context) { v.Duty(ctx, "vacuum", v.keep) }
 
 func (v *Vacuums) keep(ctx context.Context) {
+	var left sync.WaitGroup
+	left.Go(func() { v.afterEnds(ctx, v.removeLeft) })
+	defer left.Wait()
 	for wait := vacuumFirst; sleep(ctx, wait) == nil; wait = vacuumEvery {
 		if err := v.RunAll(ctx); err != nil && ctx.Err() == nil {
 			v.log.Error("vacuum was not finished", "error", err)

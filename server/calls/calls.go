@@ -21,8 +21,9 @@ type Call[T any] struct {
 	Key     string // the Idempotency-Key; empty: none
 	// of the request: a different request with the same key is refused
 	Fingerprint string
-	Do          func(context.Context, storage.Request) (T, error) // makes the change
-	Tell        func(T) (json.RawMessage, error)                  // makes the answer, as it is stored
+	// makes the change. It may be called again after a refusal (Repeat)
+	Do   func(context.Context, storage.Request) (T, error)
+	Tell func(T) (json.RawMessage, error) // makes the answer, as it is stored
 	// frees what Do needed, whether it ran or not; may be nil
 	After func()
 }
@@ -54,7 +55,7 @@ func Now[T any](
 		}
 		c.Request.Receipt = &storage.Receipt[T]{Slot: c.slot(), Answer: c.Tell}
 	}
-	result, err := c.Do(ctx, c.Request)
+	result, err := Repeat(ctx, store, func() (T, error) { return c.Do(ctx, c.Request) })
 	if err != nil {
 		return c.again(ctx, store, err)
 	}
@@ -143,7 +144,7 @@ func run[T any](ctx context.Context, j Jobs, job catalog.Job, c Call[T]) error {
 	r := c.Request
 	r.Report = j.reporter(ctx, job.ID)
 	r.Receipt = &storage.Receipt[T]{Slot: storage.Slot{Job: job.ID}, Answer: c.Tell}
-	result, err := c.Do(ctx, r)
+	result, err := Repeat(ctx, j.Store, func() (T, error) { return c.Do(ctx, r) })
 	if err != nil {
 		return err
 	}

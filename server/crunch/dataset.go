@@ -309,7 +309,9 @@ func (f *Face) editDataset(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	k, err := f.store.EditDataset(ctx, s.Dataset.ID, edit, r)
+	k, err := calls.Repeat(ctx, f.store, func() (catalog.Commit, error) {
+		return f.store.EditDataset(ctx, s.Dataset.ID, edit, r)
+	})
 	if err != nil {
 		return err
 	}
@@ -328,7 +330,9 @@ func (f *Face) deleteDataset(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if err := f.store.DeleteDataset(ctx, s.Dataset.ID, r); err != nil {
+	if _, err := calls.Repeat(ctx, f.store, func() (struct{}, error) {
+		return struct{}{}, f.store.DeleteDataset(ctx, s.Dataset.ID, r)
+	}); err != nil {
 		return err
 	}
 	return c.SendStatus(http.StatusNoContent)

@@ -62,7 +62,9 @@ func (f *Face) editExclusion(c *fiber.Ctx) error {
 	if r.ExpectedHead == nil {
 		r.ExpectedHead = &s.Commit.ID // that the expression was read for
 	}
-	k, err := f.store.EditDataset(ctx, s.Dataset.ID, storage.Edit{Exclusion: &e}, r)
+	k, err := calls.Repeat(ctx, f.store, func() (catalog.Commit, error) {
+		return f.store.EditDataset(ctx, s.Dataset.ID, storage.Edit{Exclusion: &e}, r)
+	})
 	if err != nil {
 		return err
 	}

@@ -132,7 +132,9 @@ func (f *Face) editSavepoint(c *fiber.Ctx) error {
 	if in.Description != nil {
 		// Without an expected head: a description is not part of the dataset's history.
 		r := storage.Request{User: f.user(c)}
-		if _, err := f.store.DescribeSavepoint(ctx, p.DatasetID, p.ID, *in.Description, r); err != nil {
+		if _, err := calls.Repeat(ctx, f.store, func() (catalog.Savepoint, error) {
+			return f.store.DescribeSavepoint(ctx, p.DatasetID, p.ID, *in.Description, r)
+		}); err != nil {
 			return err
 		}
 	}

@@ -143,8 +143,10 @@ func (f *Face) makeVariable(
 	ctx context.Context, s snapshot.State, n storage.NewVariable, r storage.Request,
 ) (k catalog.Commit, err error) {
 	if s.Total() > 0 || s.Schema.Keyed() || len(n.Values) == 0 {
-		k, _, err = f.store.CreateVariable(ctx, s.Dataset.ID, n, r)
-		return k, err
+		return calls.Repeat(ctx, f.store, func() (catalog.Commit, error) {
+			k, _, err := f.store.CreateVariable(ctx, s.Dataset.ID, n, r)
+			return k, err
+		})
 	}
 	if r.ExpectedHead == nil {
 		r.ExpectedHead = &s.Commit.ID
@@ -230,7 +232,9 @@ func (f *Face) deleteVariable(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	k, err := f.store.DropVariable(ctx, s.Dataset.ID, column.ID, r)
+	k, err := calls.Repeat(ctx, f.store, func() (catalog.Commit, error) {
+		return f.store.DropVariable(ctx, s.Dataset.ID, column.ID, r)
+	})
 	if err != nil {
 		return err
 	}

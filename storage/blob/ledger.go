@@ -43,6 +43,9 @@ type Ledger interface {
 	Late(ctx context.Context, now time.Time, age time.Duration) ([]Intent, error)
 	Swept(ctx context.Context, key string) error
 
+	// Promise notes a promise, durably. Whoever shares the ledger forgets it, with what the object belongs to.
+	Promise(ctx context.Context, p Promise) error
+
 	// Owe notes a debt, durably. Owed lists those that no one else pays, in their order, and Paid forgets one, durably:
 	// paid once more after a crash, it would undo what came after it.
 	Owe(text []byte) (Note, error)
@@ -77,6 +80,9 @@ func (l *noted) Swept(_ context.Context, key string) error {
 	l.Published(key)
 	return nil
 }
+
+// Promise implements Ledger: no one else asks for it.
+func (l *noted) Promise(context.Context, Promise) error { return nil }
 
 // Late implements Ledger.
 func (l *noted) Late(_ context.Context, now time.Time, age time.Duration) (late []Intent, err error) {

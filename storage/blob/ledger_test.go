@@ -20,6 +20,8 @@ type board struct {
 	intents map[string]blob.Intent
 	owed    []blob.Note
 	ended   map[int64]bool
+
+	promised []blob.Promise
 }
 
 // of is the board as one server sees it.
@@ -53,6 +55,19 @@ func (b of) Swept(_ context.Context, key string) error {
 	defer b.mu.Unlock()
 	delete(b.intents, key)
 	return nil
+}
+
+func (b of) Promise(_ context.Context, p blob.Promise) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.promised = append(b.promised, p)
+	return nil
+}
+
+func (b *board) count() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.promised)
 }
 
 func (b of) Owe(text []byte) (blob.Note, error) {

@@ -1,9 +1,10 @@
 package blob
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"io/fs"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -30,16 +31,30 @@ const readyWithin = 3 * time.Second
 
 // Put implements Changes.
 func (r *Remote) Put(key string, data []byte) (Placed, error) {
-	if err := errors.Join(r.room(), r.isSettled()); err != nil {
-		return Placed{}, err
-	}
+	return r.replace(key, data, nil)
+}
+
+// Replace implements Changes.
+func (r *Remote) Replace(key string, was, data []byte) (Placed, error) {
+	return r.replace(key, data, func(there present) error {
+		if !bytes.Equal(there.text, was) {
+			return fmt.Errorf("%w: %s", ErrReplaced, key)
+		}
+		return nil
+	})
+}
+
+// replace puts an object in place of the one that is there, if may allows it.
+func (r *Remote) replace(key string, data []byte, may func(present) error) (Placed, error) {
 	ctx := context.Background()
-	if err := r.mine(ctx); err != nil {
+	if err := r.mayPut(ctx); err != nil {
 		return Placed{}, err
 	}
-	former, err := r.bucket.Get(ctx, named(key))
-	isNew := errors.Is(err, fs.ErrNotExist)
-	if err != nil && !isNew {
+	there, err := r.look(ctx, key)
+	if err == nil && may != nil {
+		err = may(there)
+	}
+	if err != nil {
 		return Placed{}, err
 	}
 	if err := r.hook("put", named(key)); err != nil {
@@ -48,9 +63,19 @@ func (r *Remote) Put(key string, data []byte) (Placed, error) {
 	defer r.noteChange(key)
 	p := Placed{undo: func() error {
 		defer r.noteChange(key)
-		return r.pay(debt{Kind: owedPut, Key: named(key), Data: former, IsGone: isNew, Sum: sumOf(data)})
+		return r.pay(debt{
+			Kind: owedPut, Key: named(key), Data: there.text, IsGone: there.text == nil, Sum: sumOf(data),
+		})
 	}}
-	return p, r.bucket.Put(ctx, named(key), data)
+	return p, replaced(r.putOver(ctx, there, data))
+}
+
+// mayPut reports why nothing can be put now.
+func (r *Remote) mayPut(ctx context.Context) error {
+	if err := errors.Join(r.room(), r.isSettled()); err != nil {
+		return err
+	}
+	return r.mine(ctx)
 }
 
 // Remove implements Changes. Descriptions go first, so that what is left is of a batch that was not published.

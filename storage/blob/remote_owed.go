@@ -1,7 +1,6 @@
 package blob
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -246,7 +245,7 @@ func (r *Remote) make(ctx context.Context, d debt) error {
 	case d.Kind == owedWithdraw:
 		return r.entomb(ctx, d)
 	}
-	text, err := r.bucket.Get(ctx, d.Key)
+	text, tag, err := r.bucket.GetTagged(ctx, d.Key)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), err == nil && d.Sum != "" && sumOf(text) != d.Sum:
 		return nil // it was not put, is taken back already, or is what another server has put since
@@ -255,7 +254,11 @@ func (r *Remote) make(ctx context.Context, d debt) error {
 	case d.IsGone:
 		return r.bucket.Remove(ctx, d.Key)
 	}
-	return r.bucket.Put(ctx, d.Key, d.Data)
+	err = r.bucket.PutOver(ctx, d.Key, tag, d.Data)
+	if errors.Is(err, bucket.ErrExists) {
+		return nil // another server has put something since
+	}
+	return err
 }
 
 // tombstone is in the place of a description that was withdrawn.
@@ -269,7 +272,7 @@ func (r *Remote) entomb(ctx context.Context, d debt) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err == nil && !bytes.Equal(text, tombstone) {
+	if err == nil && !isTombstone(text) {
 		if sumOf(text) != d.Sum {
 			return nil // it is another server's
 		}

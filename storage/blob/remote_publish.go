@@ -1,7 +1,6 @@
 package blob
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -166,5 +165,5 @@ func (r *Remote) isOrphan(ctx context.Context, in Intent) (bool, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return true, nil
 	}
-	return bytes.Equal(text, tombstone), err
+	return isTombstone(text), err
 }

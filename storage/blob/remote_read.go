@@ -84,7 +84,7 @@ func (r *Remote) Open(key string) (io.ReadSeekCloser, error) {
 // openDescription opens a small object that may have been withdrawn.
 func (r *Remote) openDescription(ctx context.Context, key string) (io.ReadSeekCloser, error) {
 	data, err := r.bucket.Get(ctx, named(key))
-	if errors.Is(err, fs.ErrNotExist) || bytes.Equal(data, tombstone) {
+	if errors.Is(err, fs.ErrNotExist) || isTombstone(data) {
 		return nil, fmt.Errorf("%w: %w: %s", ErrUnpublished, fs.ErrNotExist, key)
 	}
 	if err != nil {

@@ -1,8 +1,11 @@
 package blob
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"time"
@@ -43,6 +46,12 @@ type Objects interface {
 type Changes interface {
 	Batch(key string) (*Batch, error)
 	Put(key string, data []byte) (Placed, error)
+	// PutPromised is Put of what stands with a transaction that is under way: where other servers have the objects, it is
+	// promised before. What is promised and does not stand is taken back by Recant, and not by Undo.
+	PutPromised(key string, data []byte) (Placed, error)
+	Recant(p Promise) error
+	// Replace is Put in place of a certain object. If another one is there by now, or none, the error is ErrReplaced.
+	Replace(key string, was, data []byte) (Placed, error)
 	Remove(prefix string) error
 	// TakeBack is Remove of what was published in vain. Where the store can't be asked, it is noted, and nothing else
 	// is written until it is done.
@@ -82,6 +91,9 @@ type Scratches interface {
 // none of these: what is in it was published.
 var ErrUnpublished = errors.New("it was not published")
 
+// ErrReplaced is returned where another object was put in the place meanwhile.
+var ErrReplaced = errors.New("another object was put in its place")
+
 // Close implements Store.
 func (d *Dir) Close() error { return nil }
 
@@ -93,6 +105,24 @@ func (d *Dir) Hold([]string) (release func()) { return func() {} }
 
 // Drop implements Objects: there are no copies.
 func (d *Dir) Drop(string) {}
+
+// PutPromised implements Changes: no one else puts anything.
+func (d *Dir) PutPromised(key string, data []byte) (Placed, error) { return d.Put(key, data) }
+
+// Recant implements Changes: nothing was promised.
+func (d *Dir) Recant(Promise) error { return nil }
+
+// Replace implements Changes. Only this process puts objects, one writer of a key at a time.
+func (d *Dir) Replace(key string, was, data []byte) (Placed, error) {
+	there, err := os.ReadFile(d.place(key))
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && !bytes.Equal(there, was):
+		return Placed{}, fmt.Errorf("%w: %s", ErrReplaced, key)
+	case err != nil:
+		return Placed{}, err
+	}
+	return d.Put(key, data)
+}
 
 // TakeBack implements Changes.
 func (d *Dir) TakeBack(key string) error { return d.Remove(key) }

@@ -51,7 +51,22 @@ func TestObjects(t *testing.T) {
 	if err := b.PutNew(ctx, "d/1/a", []byte("three")); !errors.Is(err, bucket.ErrExists) {
 		t.Errorf("PutNew over an object: %v", err)
 	}
-	if err := errors.Join(b.PutNew(ctx, "d/2/a", nil), b.Copy(ctx, "d/1/a", "e/a", 3)); err != nil {
+	_, tag, err := b.GetTagged(ctx, "d/1/a")
+	if err != nil || tag == "" {
+		t.Errorf("the tag %q, %v", tag, err)
+	}
+	if err := b.PutOver(ctx, "d/1/a", tag, []byte("four")); err != nil {
+		t.Error(err)
+	}
+	for _, key := range []string{"d/1/a", "d/1/b"} { // another object by now, and none
+		if err := b.PutOver(ctx, key, tag, []byte("five")); !errors.Is(err, bucket.ErrExists) {
+			t.Errorf("PutOver of %s, which is not the one of the tag: %v", key, err)
+		}
+	}
+	if got, err := b.Get(ctx, "d/1/a"); string(got) != "four" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if err := errors.Join(b.PutNew(ctx, "d/2/a", nil), b.Copy(ctx, "d/1/a", "e/a", 4)); err != nil {
 		t.Error(err)
 	}
 	for prefix, want := range map[string]string{"": "d/ e/", "d/": "d/1/ d/2/", "e/": "e/a", "f/": ""} {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"iter"
@@ -36,11 +37,28 @@ func (b *Bucket) Put(ctx context.Context, key string, data []byte) error {
 // PutNew stores an object unless one has the key: then the error is ErrExists. An object with the same bytes is the one
 // that an earlier attempt stored whose answer was lost.
 func (b *Bucket) PutNew(ctx context.Context, key string, data []byte) error {
+	o := b.options()
+	o.SetMatchETagExcept("*")
+	return b.putIf(ctx, key, data, o)
+}
+
+// PutOver stores an object in place of the one of that tag, as GetTagged has it. If another one is there by now, or
+// none, the error is ErrExists.
+func (b *Bucket) PutOver(ctx context.Context, key, tag string, data []byte) error {
+	o := b.options()
+	o.SetMatchETag(tag)
+	err := b.putIf(ctx, key, data, o)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: %s was removed", ErrExists, key)
+	}
+	return err
+}
+
+// putIf stores an object on a condition.
+func (b *Bucket) putIf(ctx context.Context, key string, data []byte, o minio.PutObjectOptions) error {
 	// One limit for the attempts and for the look at what became of them.
 	ctx, cancel := b.within(ctx, int64(len(data)))
 	defer cancel()
-	o := b.options()
-	o.SetMatchETagExcept("*")
 	o.DisableMultipart = true
 	err := b.put(ctx, key, bytes.NewReader(data), int64(len(data)), o)
 	if err == nil {
@@ -105,19 +123,26 @@ func (b *Bucket) put(ctx context.Context, key string, in io.Reader, size int64, 
 }
 
 // Get reads an object that is known to be small.
-func (b *Bucket) Get(ctx context.Context, key string) (data []byte, err error) {
+func (b *Bucket) Get(ctx context.Context, key string) ([]byte, error) {
+	data, _, err := b.GetTagged(ctx, key)
+	return data, err
+}
+
+// GetTagged is Get with the object's tag, which another object in its place does not have.
+func (b *Bucket) GetTagged(ctx context.Context, key string) (data []byte, tag string, err error) {
 	ctx, cancel := b.within(ctx, 0)
 	defer cancel()
 	err = b.retried(ctx, func() error {
-		in, _, _, err := b.core.GetObject(ctx, b.bucket, b.prefix+key, minio.GetObjectOptions{})
+		in, info, _, err := b.core.GetObject(ctx, b.bucket, b.prefix+key, minio.GetObjectOptions{})
 		if err != nil {
 			return err
 		}
 		defer in.Close()
+		tag = info.ETag
 		data, err = io.ReadAll(in)
 		return err
 	})
-	return data, b.told(ctx, err)
+	return data, tag, b.told(ctx, err)
 }
 
 // Read opens an object for reading from its beginning. An error while it is read may be for a moment only.

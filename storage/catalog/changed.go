@@ -15,6 +15,19 @@ func (tx Tx) LastChange() (int64, error) {
 	return get(tx, scanInt, `SELECT COALESCE(MAX(changed), 0) FROM datasets`)
 }
 
+// Changes returns the number of the last change of each dataset.
+func (tx Tx) Changes() (map[string]int64, error) {
+	out := map[string]int64{}
+	_, err := list(tx, func(s scanner) (none struct{}, err error) {
+		var id string
+		var n int64
+		err = s.Scan(&id, &n)
+		out[id] = n
+		return none, err
+	}, `SELECT id, changed FROM datasets`)
+	return out, err
+}
+
 // ChangedSince lists the datasets that have changed after a number, those whose last change is the oldest first, and
 // returns the number to go on from.
 func (tx Tx) ChangedSince(after int64, limit int) (datasets []string, last int64, err error) {
