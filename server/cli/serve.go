@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"os"
@@ -48,6 +49,7 @@ type serveCmd struct {
 	Upkeep        bool          `help:"${upkeep}" default:"true" negatable:""`
 	KeepDeleted   duration      `help:"${keep_deleted}" default:"30d"`
 	Pages         int           `name:"parquet-version" help:"${stored_pages}" enum:"1,2" default:"2"`
+	UntilEOF      bool          `name:"until-eof" help:"${until_eof}"`
 	DrainTimeout  time.Duration `help:"Time for open requests to finish when the server is told to stop." default:"30s"`
 	WebhookAllow  []string      `help:"${webhook_allow}" placeholder:"CIDR|HOST"`
 	Bucket        objectFlags   `embed:""`
@@ -74,6 +76,9 @@ func (s *size) UnmarshalText(text []byte) error {
 func (cmd *serveCmd) Run(c console) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if cmd.UntilEOF {
+		go endWith(c.in, stop)
+	}
 	s := &serving{serveCmd: cmd, console: c}
 	defer s.close()
 	for _, step := range []func(context.Context) error{
@@ -96,6 +101,12 @@ func (cmd *serveCmd) Run(c console) error {
 		go acme.Keep(ctx) // once the port is open: the authority connects to it
 	}
 	return running{cmd, h, app, s.sql, s.shared.pool, s.log}.serve(ctx, s.listener)
+}
+
+// endWith calls stop once in has ended: whoever held its other end has closed it, or is gone, however that ended.
+func endWith(in io.Reader, stop func()) {
+	_, _ = io.Copy(io.Discard, in)
+	stop()
 }
 
 // limits are what one call may take.
