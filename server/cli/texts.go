@@ -30,7 +30,7 @@ var texts = kong.Vars{
 	"settings": "Where users, tokens, webhooks, quotas and sessions are: catalog, beside the catalog in PostgreSQL, or " +
 		"directory. They are moved there. By default they are where they were; those of a new store are in the directory.",
 	"until_eof": "End when standard input does, for a program that runs a server for itself.",
-	"standby": "Wait while another server has the store, then take over.",
+	"standby":   "Wait while another server has the store, then take over.",
 	"token_catalog": "With --data: the PostgreSQL database that has the settings of the store, if they are not in the " +
 		"directory.",
 	"catalog_of": "The PostgreSQL database that has the catalog of the store.",
