@@ -9,6 +9,7 @@ import (
 
 	"github.com/rowback/rowback/storage/blob"
 	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/seal"
 )
 
 // A label is put before its transaction ends, by a server that may die in between. What the catalog has is what stands:
@@ -55,7 +56,8 @@ func (j *journal) recantOne(p catalog.Promise) error {
 	if err != nil {
 		return err
 	}
-	if err := j.blobs.Recant(blob.Promise{Key: p.Key, Sum: p.Sum, Former: former, IsNew: p.IsNew}); err != nil {
+	promised := blob.Promise{Key: p.Key, Sum: p.Sum, Former: former, IsNew: p.IsNew}
+	if err := j.blobs.Recant(promised, seal.Again); err != nil {
 		return err
 	}
 	j.log.Info("a label was not recorded before its server ended, or gave it up: it does not stand", "key", p.Key)

@@ -37,6 +37,7 @@ func TestPromisesThatAreNotKept(t *testing.T) {
 	b := &board{intents: map[string]blob.Intent{}}
 	one := openRemote(t, s, "p", blob.RemoteOptions{Ledger: of{b, 1}})
 	other := openRemote(t, s, "p", blob.RemoteOptions{Ledger: of{b, 2}})
+	again := func(text []byte) []byte { return append(text, '\n') }
 	put := func(r remote, key, text string) error {
 		_, err := r.PutPromised(key, []byte(text))
 		return err
@@ -60,7 +61,7 @@ func TestPromisesThatAreNotKept(t *testing.T) {
 		same("put", textOf(t, other, key), `{"n": 2}`)
 		promise := b.promised[0]
 		for range 3 { // whoever takes it back may do so again after a crash
-			if err := other.Recant(promise); err != nil {
+			if err := other.Recant(promise, again); err != nil {
 				t.Fatal(err)
 			}
 			same("taken back", textOf(t, one, key), former)
@@ -80,7 +81,7 @@ func TestPromisesThatAreNotKept(t *testing.T) {
 		for b.count() == count { // it waits to be put once it is promised
 			time.Sleep(time.Millisecond)
 		}
-		if err := other.Recant(b.promised[count]); err != nil {
+		if err := other.Recant(b.promised[count], again); err != nil {
 			t.Fatal(err)
 		}
 		close(hold)
@@ -92,7 +93,7 @@ func TestPromisesThatAreNotKept(t *testing.T) {
 		if err := put(other, key, `{"n": 4}`); err != nil {
 			t.Fatal(err)
 		}
-		if err := one.Recant(promise); err != nil {
+		if err := one.Recant(promise, again); err != nil {
 			t.Fatal(err)
 		}
 		same("put by another one", textOf(t, one, key), `{"n": 4}`)

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 
 	"github.com/rowback/rowback/storage/bucket"
-	"github.com/rowback/rowback/storage/seal"
 )
 
 // Promise is an object that is about to be put, and stands only with a transaction that is under way: that forgets the
@@ -50,7 +49,7 @@ func (r *Remote) PutPromised(key string, data []byte) (Placed, error) {
 
 // Recant implements Changes. The object in the place has other bytes after it than before, whatever they say: so a
 // server that stands still, or its request that is on its way, finds that what it was to replace is not there.
-func (r *Remote) Recant(p Promise) error {
+func (r *Remote) Recant(p Promise, again func(text []byte) []byte) error {
 	ctx := context.Background()
 	if err := r.hook("put", named(p.Key)); err != nil {
 		return err
@@ -61,7 +60,7 @@ func (r *Remote) Recant(p Promise) error {
 		if err != nil {
 			return err
 		}
-		text := p.recanted(there.text)
+		text := p.recanted(there.text, again)
 		if text == nil {
 			return nil
 		}
@@ -73,16 +72,16 @@ func (r *Remote) Recant(p Promise) error {
 }
 
 // recanted returns what takes the place of a text that is there; nil: it is what others have put since.
-func (p Promise) recanted(there []byte) []byte {
+func (p Promise) recanted(there []byte, again func([]byte) []byte) []byte {
 	switch {
 	case p.IsNew && there == nil, p.IsNew && sumOf(there) == p.Sum:
 		return tombstone
 	case isTombstone(there) && (p.IsNew || bytes.Equal(there, p.Former)):
-		return seal.Again(there)
+		return append(there, '\n')
 	case sumOf(there) == p.Sum:
 		return p.Former
 	case there != nil && bytes.Equal(there, p.Former):
-		return seal.Again(there)
+		return again(there)
 	}
 	return nil
 }

@@ -47,9 +47,10 @@ type Changes interface {
 	Batch(key string) (*Batch, error)
 	Put(key string, data []byte) (Placed, error)
 	// PutPromised is Put of what stands with a transaction that is under way: where other servers have the objects, it is
-	// promised before. What is promised and does not stand is taken back by Recant, and not by Undo.
+	// promised before. What is promised and does not stand is taken back by Recant, and not by Undo. again returns an
+	// object that says the same as another one, in other bytes.
 	PutPromised(key string, data []byte) (Placed, error)
-	Recant(p Promise) error
+	Recant(p Promise, again func(text []byte) []byte) error
 	// Replace is Put in place of a certain object. If another one is there by now, or none, the error is ErrReplaced.
 	Replace(key string, was, data []byte) (Placed, error)
 	Remove(prefix string) error
@@ -110,7 +111,7 @@ func (d *Dir) Drop(string) {}
 func (d *Dir) PutPromised(key string, data []byte) (Placed, error) { return d.Put(key, data) }
 
 // Recant implements Changes: nothing was promised.
-func (d *Dir) Recant(Promise) error { return nil }
+func (d *Dir) Recant(Promise, func([]byte) []byte) error { return nil }
 
 // Replace implements Changes. Only this process puts objects, one writer of a key at a time.
 func (d *Dir) Replace(key string, was, data []byte) (Placed, error) {
