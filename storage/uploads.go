@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"slices"
 	"time"
 
@@ -46,17 +45,13 @@ func (u *Uploads) Keep(ctx context.Context, of catalog.Upload, path string) erro
 	if err := u.halted(); err != nil {
 		return err
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
 	if err := u.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.AddUpload(of) }); err != nil {
 		return err
 	}
 	if err := u.remote.PutUpload(ctx, of.ID, path); err != nil {
 		return err
 	}
-	if err := u.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.CompleteUpload(of.ID, info.Size()) }); err != nil {
+	if err := u.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.CompleteUpload(of.ID, of.Size) }); err != nil {
 		return err
 	}
 	return u.Few(ctx, MostUploads)
