@@ -19,7 +19,7 @@ import (
 func (d *draft) slices() [][]schema.Column { return snapshot.InSlices(d.schema.Stored()) }
 
 // isSliced reports whether the records have more columns than a slice.
-func (d *draft) isSliced() bool { return len(d.schema.Stored()) > snapshot.SliceColumns }
+func (d *draft) isSliced() bool { return snapshot.AreSliced(d.schema.Stored()) }
 
 // slicedFile is a file of the commit that is written a slice of its columns after the other. Few rows are kept in
 // memory meanwhile; many in a file for each slice.

@@ -54,7 +54,7 @@ func (r Wanted) most() int64 { return mostSliced / int64(max(len(r.Columns), 1))
 // there are.
 func (r Wanted) isWide() bool {
 	derived := len(r.derived())
-	if len(r.Columns)-derived <= r.sliceColumns() || derived > r.sliceColumns() {
+	if len(snapshot.SlicesOf(r.Columns, r.sliceColumns())) == 1 || derived > r.sliceColumns() {
 		return false
 	}
 	total := r.Snapshot.Total()

@@ -204,3 +204,41 @@ func TestARestoreOfWideRecordsSaysWhichColumnsItCleared(t *testing.T) {
 	}
 	b.Sound()
 }
+
+// Values of nested types are in several vectors each, so that fewer columns of them go into a statement: a hundred such
+// columns are changed and listed in little memory.
+func TestColumnsOfNestedTypesInLittleMemory(t *testing.T) {
+	b := reopen(t, t.TempDir(), storage.Options{Memory: 1 << 30, Threads: 2})
+	const records, columns = 500, 100
+	body := func(shift int) string {
+		var out strings.Builder
+		for id := range records {
+			fmt.Fprintf(&out, `,{"id":%d`, id)
+			for c := range columns {
+				fmt.Fprintf(&out, `,"c%d":{"a":%d,"b":"text %d","l":[%d,%d],"s":[{"x":%d,"y":"t"}]}`, c, id+shift, c, id, c, shift)
+			}
+			out.WriteByte('}')
+		}
+		return "[" + out.String()[1:] + "]"
+	}
+	d := b.Create("nested", "id")
+	first := b.JSON(d, "append", body(0))
+	if c := b.JSON(d, "overwrite", body(1)); storagetest.Counts(c) != "+0 -0 ~500 =500" {
+		t.Errorf("the overwrite did %s", storagetest.Counts(c))
+	}
+	before, err := b.Snapshot(context.Background(), d, fmt.Sprint(first.ID))
+	b.Must(err)
+	after, err := b.Snapshot(context.Background(), d, "head")
+	b.Must(err)
+	conn, err := b.Conn(context.Background())
+	b.Must(err)
+	defer conn.Close()
+	list, err := snapshot.Diff(before, after).List(snapshot.Selection{})
+	b.Must(err)
+	b.Must(list.Prepare(context.Background(), conn))
+	rows := 0
+	b.Must(conn.Row(context.Background(), "SELECT count(*) FROM ("+list.SQL+") WHERE before IS NOT NULL", &rows))
+	if rows != records {
+		t.Errorf("%d records differ", rows)
+	}
+}

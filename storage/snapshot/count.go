@@ -19,13 +19,22 @@ type Counts struct {
 }
 
 // Count counts the records that differ. It reads only the files that Files returns. Many columns are compared in
-// slices.
+// slices, and those of few records without a statement that compares.
 func (d *Difference) Count(ctx context.Context, conn *duck.Conn) (Counts, error) {
-	out := Counts{Columns: map[string]int64{}}
-	if d.Empty() {
-		return out, nil
+	columns := d.compared()
+	switch {
+	case d.Empty():
+		return Counts{Columns: map[string]int64{}}, nil
+	case d.isCountedHere(columns):
+		return d.countHere(ctx, conn, columns)
 	}
-	parts := InSlices(d.compared())
+	return d.countJoined(ctx, conn, columns)
+}
+
+// countJoined counts by statements that join the sides.
+func (d *Difference) countJoined(ctx context.Context, conn *duck.Conn, columns []schema.Column) (Counts, error) {
+	out := Counts{Columns: map[string]int64{}}
+	parts := InSlices(columns)
 	if len(parts) == 1 {
 		return out, out.addWhole(ctx, conn, d)
 	}

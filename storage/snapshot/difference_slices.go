@@ -60,7 +60,7 @@ func (d *Difference) IsFew() bool { return d.Opened()*int64(len(d.Schema.Stored(
 
 // list is listing for whole differences.
 func (d *Difference) list(most int, changes []string) (l Listing, err error) {
-	if len(d.Schema.Stored()) <= most || !d.IsFew() {
+	if len(SlicesOf(d.Schema.Stored(), most)) == 1 || !d.IsFew() {
 		l.SQL, l.Columns, err = d.Records(changes...)
 		return l, err
 	}

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"context"
+	"errors"
 
 	"github.com/rowback/rowback/storage/duck"
 )
@@ -48,3 +49,19 @@ func (s *Snapshot) InStrips(most int) *Snapshot {
 	out.strip = most
 	return &out
 }
+
+// CountBoth counts the records that differ as few of many columns are, and by statements.
+func (d *Difference) CountBoth(ctx context.Context, conn *duck.Conn) (here, joined Counts, err error) {
+	columns := d.compared()
+	if !d.isCountedHere(columns) {
+		return here, joined, errors.New("records that are not counted here")
+	}
+	if here, err = d.countHere(ctx, conn, columns); err != nil {
+		return here, joined, err
+	}
+	joined, err = d.countJoined(ctx, conn, columns)
+	return here, joined, err
+}
+
+// SameValue reports whether two values of arrays are not distinct.
+var SameValue = sameValue
