@@ -81,6 +81,13 @@ func (d *directory) joinOthers(ctx context.Context, b *bucket.Bucket, there buck
 		return false, nil
 	case !isNew && there.ID != d.marker.ID:
 		return false, nil // it is refused
+	}
+	if there.Catalog == "" {
+		if err := completeMarker(ctx, b, name); err != nil {
+			return false, err
+		}
+	}
+	switch {
 	case !isNew && d.marker.Directory == name && *d.marker.Objects == d.objects.Objects:
 		return true, nil
 	}
@@ -91,6 +98,28 @@ func (d *directory) joinOthers(ctx context.Context, b *bucket.Bucket, there buck
 		return true, d.mark(there.ID)
 	}
 	return true, datadir.Write(d.path, d.marker, d.hook)
+}
+
+// completeMarker has store.json of a bucket say that the catalog is in PostgreSQL, which older versions left out: a
+// server that names no database is refused by that.
+func completeMarker(ctx context.Context, b *bucket.Bucket, name string) error {
+	text, tag, err := b.GetTagged(ctx, datadir.MarkerFile)
+	if err != nil {
+		return err
+	}
+	var m bucketMarker
+	if err := json.Unmarshal(text, &m); err != nil || m.Directory != name {
+		return err // others have taken it over: whoever writes next finds out
+	}
+	m.Catalog = datadir.PostgresCatalog
+	if text, err = seal.Text(m); err != nil {
+		return err
+	}
+	err = b.PutOver(ctx, datadir.MarkerFile, tag, text)
+	if errors.Is(err, bucket.ErrExists) { // another server was faster
+		return nil
+	}
+	return err
 }
 
 // readBucketMarker reads store.json of a bucket.

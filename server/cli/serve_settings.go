@@ -60,6 +60,7 @@ func (p place) settled(ctx context.Context, want string, log *slog.Logger) (*set
 	if err != nil {
 		return nil, err
 	}
+	isNew := !isThere && datadir.Settings(p.dir) == ""
 	now, err := p.found(ctx)
 	if err == nil && isThere {
 		// What a move left, or a former version has made: what counts is in the database. Where that has none, a copy that
@@ -75,7 +76,9 @@ func (p place) settled(ctx context.Context, want string, log *slog.Logger) (*set
 	if err != nil || !isMoved {
 		return now, err
 	}
-	log.Info("the settings are being moved", "to", want)
+	if !isNew {
+		log.Info("the settings are being moved", "to", want)
+	}
 	if isThere {
 		err = p.moveBack(ctx, now)
 	} else {

@@ -1,9 +1,12 @@
 package crash
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +15,8 @@ import (
 	"github.com/rowback/rowback/storage/bucket/buckettest"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/catalog/postgrestest"
+	"github.com/rowback/rowback/storage/datadir"
+	"github.com/rowback/rowback/storage/seal"
 	"github.com/rowback/rowback/storage/storagetest"
 )
 
@@ -104,14 +109,23 @@ func TestServersWriteToOneStore(t *testing.T) {
 // A server that does not name the database of the others takes nothing away from them. One that is to have a catalog of
 // its own does, and finds out once a server of the former catalog goes on: never do both write.
 func TestTwoCatalogsNeverWriteToOneBucket(t *testing.T) {
-	server := postgrestest.Start(t)
-	buckettest.Start(t)
+	server, objects := postgrestest.Start(t), buckettest.Start(t)
 	o := inBoth(server, "postgres", nil)
 	first := servers(t, o, 1)[0]
 	d := first.Create("d", "id")
+	// An older version did not say where the catalog is: the next server that joins does.
+	marker := filepath.Join(objects.Dir, "store", "p", datadir.MarkerFile)
+	var says map[string]any
+	text, err := os.ReadFile(marker)
+	first.Must(errors.Join(err, json.Unmarshal(text, &says)))
+	delete(says, "catalog")
+	delete(says, "checksum")
+	text, err = seal.Text(says)
+	first.Must(errors.Join(err, os.WriteFile(marker, text, 0o600)))
+	servers(t, o, 1)[0].ClosedDir()
 	unnamed := o
 	unnamed.Catalog = ""
-	_, err := storage.Open(t.Context(), t.TempDir(), unnamed)
+	_, err = storage.Open(t.Context(), t.TempDir(), unnamed)
 	if err == nil || !strings.Contains(err.Error(), "--catalog") {
 		t.Errorf("a server without the database: %v", err)
 	}
