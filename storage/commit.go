@@ -243,7 +243,7 @@ func (g *group) issue(ctx context.Context) error {
 // can't be recorded, they are withdrawn, so that the clients' answers and a restart agree.
 func (g *group) index(ctx context.Context) error {
 	if err := g.store.untilRecorded(ctx, g.record); err != nil {
-		return g.withdraw(ctx, err)
+		return g.withdraw(ctx, g.store.doubled(err))
 	}
 	return nil
 }

@@ -151,7 +151,7 @@ func (j *journal) label(ctx context.Context, r Request, f func(tx catalog.Tx, l 
 			}
 		}
 		if err := f(tx, l); err != nil {
-			return err
+			return j.doubled(err)
 		}
 		return l.record(tx)
 	})

@@ -24,6 +24,15 @@ func (j *journal) numberTaken(err error) error {
 	return err
 }
 
+// doubled returns the error of a transaction that was to record a number which another server has given meanwhile: no
+// one else does under the lock, so that was lost between drawing the number and recording it.
+func (j *journal) doubled(err error) error {
+	if j.catalog.IsShared() && catalog.IsDuplicate(err) && fault.KindOf(err) == fault.Internal {
+		return errors.Join(catalog.ErrLockLost, err)
+	}
+	return err
+}
+
 // IsOvertaken reports whether a change was refused, with nothing of it done, because another server went on while this
 // one was cut off from the catalog. Done again, it is made on what that one left.
 func (j *journal) IsOvertaken(err error) bool {

@@ -59,7 +59,6 @@ type Remote struct {
 	isShared bool // other servers write to the bucket, too
 
 	mu      sync.Mutex
-	there   map[string]bool      // datasets that have objects
 	changed map[string]time.Time // directories that were changed since the start
 	aside   []string             // what is in the bucket's quarantine
 }
@@ -90,7 +89,7 @@ func OpenRemote(ctx context.Context, root string, o RemoteOptions) (*Remote, err
 	r := &Remote{
 		Dir: d, bucket: o.Bucket, log: o.Log, opened: time.Now(), stop: func() {}, mine: o.Mine,
 		ledger: o.Ledger, isShared: o.Ledger != nil,
-		there: map[string]bool{}, changed: map[string]time.Time{},
+		changed: map[string]time.Time{},
 	}
 	if r.cache, err = openCache(o.Cache, o.Limit); err != nil {
 		return nil, err
@@ -122,8 +121,8 @@ func OpenRemoteReadOnly(ctx context.Context, root string, o RemoteOptions) (*Rem
 	}
 	r := &Remote{
 		Dir: d.Dir, bucket: o.Bucket, log: slog.New(slog.DiscardHandler), opened: time.Now(),
-		stop:  func() { _ = d.Close() }, // scratch files of a temporary directory
-		there: map[string]bool{}, changed: map[string]time.Time{},
+		stop:    func() { _ = d.Close() }, // scratch files of a temporary directory
+		changed: map[string]time.Time{},
 	}
 	if r.cache, err = openCache(filepath.Join(d.scratch, "cache"), 1<<62); err != nil {
 		return nil, err

@@ -99,8 +99,7 @@ type inMemory struct{ *bytes.Reader }
 // Close closes it.
 func (inMemory) Close() error { return nil }
 
-// Has reports whether there is an object, or a directory with one. Of the directory of a dataset that is known it asks
-// nothing.
+// Has reports whether there is an object, or a directory with one.
 func (r *Remote) Has(key string) (bool, error) {
 	ctx := context.Background()
 	if path.Ext(key) == ".json" {
@@ -111,20 +110,13 @@ func (r *Remote) Has(key string) (bool, error) {
 		_, err := r.bucket.Size(ctx, named(key))
 		return isThere(err)
 	}
-	dataset, _, isBelow := strings.Cut(key, "/")
-	if !isBelow && r.isThere(dataset) {
-		return true, nil
-	}
-	if isBelow { // an object whose name has no extension, most likely
+	if strings.Contains(key, "/") { // an object whose name has no extension, most likely
 		_, err := r.bucket.Size(ctx, named(key))
 		if there, err := isThere(err); there || err != nil {
 			return there, err
 		}
 	}
 	for _, err := range r.bucket.List(ctx, below(key), true) {
-		if err == nil {
-			r.noteThere(dataset)
-		}
 		return err == nil, err
 	}
 	return false, nil
@@ -132,18 +124,6 @@ func (r *Remote) Has(key string) (bool, error) {
 
 // HasDirectory implements Objects. What is written says itself whether the bucket is away: it is not listed for that.
 func (r *Remote) HasDirectory(string) (bool, error) { return true, nil }
-
-func (r *Remote) isThere(dataset string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.there[dataset]
-}
-
-func (r *Remote) noteThere(dataset string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.there[dataset] = true
-}
 
 // List implements Objects. It is for starts, checks and upkeep.
 func (r *Remote) List(prefix string) iter.Seq2[Object, error] {
@@ -174,9 +154,6 @@ func (r *Remote) EachDirectory(prefix string, each func(name string)) error {
 			return err
 		}
 		if name, isDirectory := strings.CutSuffix(strings.TrimPrefix(o.Key, below(prefix)), "/"); isDirectory {
-			if prefix == "" {
-				r.noteThere(name)
-			}
 			each(name)
 		}
 	}
@@ -203,9 +180,7 @@ func (r *Remote) ChangedAt(key string) (time.Time, error) {
 }
 
 func (r *Remote) noteChange(key string) {
-	dataset, _, _ := strings.Cut(key, "/")
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.there[dataset] = true
 	r.changed[path.Dir(key)] = time.Now()
 }

@@ -11,7 +11,8 @@ import (
 // go on. So migrations are additions that a program which does not know them works beside: tables, columns with a
 // default, indexes. It names the columns that it reads and writes. A migration that is not, such as one that removes or
 // renames something, or gives it another meaning, raises needs to its own version. It is run only once no server is
-// there that does not know it, and programs that do not are refused from then on.
+// there that does not know it, and programs that do not are refused from then on. Table tenure waits for one: nothing
+// uses it, but backups that servers of former versions make copy every table that those know.
 const needs = 26
 
 // ErrOthersAreOlder is returned by a program whose migrations the servers that have the catalog can't work beside.
