@@ -63,6 +63,7 @@
 //	Removals      rows that go for ever: forget.go how, erase.go of which records
 //	Counts        what was committed since the start, for metrics                          counts.go
 //	Quotas        what projects may store                                                  quota.go
+//	Published     states as engines of Iceberg see them: published.go which; published_state.go, published_files.go how
 //	Vacuums       what no kept state sees: vacuum_keep.go what is kept, vacuum_plan.go what goes, vacuumed.go what is gone
 //
 // Of a commit that is being made, work is what all of them go through, from begin to publish. What only some need has a

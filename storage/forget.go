@@ -30,6 +30,8 @@ type Removals struct {
 	filters  *keyFilters
 	copies   *StoreBackups
 
+	published *Published
+
 	observing sync.Mutex // held while what other servers removed is removed here
 	observed  int64      // the newest of these removals
 }

@@ -25,6 +25,12 @@ func (rs *Removals) finish(ctx context.Context, d *removalDocument) error {
 	if err := rs.removeCompacted(ctx, d.FamilyID); err != nil {
 		return err
 	}
+	// What was published has values of what was erased. What a vacuum takes stays for engines that read it, for a while.
+	if d.Kind != catalog.Vacuum {
+		if err := rs.published.forget(ctx, d.FamilyID); err != nil {
+			return err
+		}
+	}
 	// After a vacuum, descriptions tell of no value that a state has not or had not.
 	if d.Kind != catalog.Vacuum {
 		if err := rs.describeAgain(ctx, d); err != nil {

@@ -75,6 +75,7 @@ func newStore(dir string, o Options) *Store {
 		copies: copies,
 	}
 	history.behind = removals.behind
+	removals.published = newPublished(files, history)
 	directory := &directory{
 		journal: j, path: dir, hook: o.Hook, remote: o.Catalog, there: o.CatalogThere, server: o.Server, waiting: o.Waiting,
 	}
@@ -88,12 +89,12 @@ func newStore(dir string, o Options) *Store {
 		Readers: newReaders(j, limits), Scrubs: &Scrubs{Files: files},
 		Upkeep:   newUpkeep(files, history, staging, digests, filters, o.Compact.filled()),
 		keys:     history.keys,
-		Removals: removals,
-		Quotas:   newQuotas(j),
-		Vacuums:  &Vacuums{Removals: removals, grace: o.Deleted},
-		Counts:   newCounts(),
-		dir:      directory,
-		budget:   limits, families: &families{journal: j, byID: map[string]*family{}}, groups: defaultGroups,
+		Removals: removals, Published: removals.published,
+		Quotas:  newQuotas(j),
+		Vacuums: &Vacuums{Removals: removals, grace: o.Deleted},
+		Counts:  newCounts(),
+		dir:     directory,
+		budget:  limits, families: &families{journal: j, byID: map[string]*family{}}, groups: defaultGroups,
 		gateTime: cmp.Or(o.Gates, gateTime),
 	}
 }

@@ -69,12 +69,14 @@ type Store struct {
 	Vacuums  *Vacuums
 	Quotas   *Quotas
 	Counts   *Counts
-	keys     *keyFinder
-	Disk     *Disk
-	dir      *directory
-	budget   budget
-	families *families
-	groups   groupLimits
-	gateTime time.Duration
-	unwatch  func() // ends the watch over the memory; nil: there is none
+
+	Published *Published
+	keys      *keyFinder
+	Disk      *Disk
+	dir       *directory
+	budget    budget
+	families  *families
+	groups    groupLimits
+	gateTime  time.Duration
+	unwatch   func() // ends the watch over the memory; nil: there is none
 }

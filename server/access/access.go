@@ -172,6 +172,24 @@ func (g *Gate) Login(from netip.Addr, name, password string) (session string, er
 	return g.startSession(shown, addressText(from))
 }
 
+// Vouch returns the caller whose token a client shows as its secret. Errors are those of Login; on a server without
+// tokens, any secret will do.
+func (g *Gate) Vouch(from netip.Addr, client, token string) (c Caller, err error) {
+	err = g.failures.try(from, client, func() bool {
+		if g.IsOpen() {
+			c = g.Anyone(from)
+			return true
+		}
+		var shown credential
+		c, shown = g.identify(token, from)
+		return c.isUncertain() || c.IsKnown() && shown.session == Hash{} // a session is not prolonged by itself
+	})
+	if err == nil && c.isUncertain() {
+		err = c.Refused
+	}
+	return c, err
+}
+
 // Wait returns how long an address has to wait until it may log in again; 0: not at all.
 func (g *Gate) Wait(from netip.Addr) time.Duration { return g.failures.wait(from) }
 

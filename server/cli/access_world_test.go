@@ -18,6 +18,7 @@ import (
 	"github.com/rowback/rowback/server/crunch"
 	"github.com/rowback/rowback/server/facetest"
 	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/server/iceberg"
 	"github.com/rowback/rowback/server/quotas"
 	"github.com/rowback/rowback/server/settings"
 	"github.com/rowback/rowback/server/web"
@@ -129,7 +130,8 @@ func (w *accessWorld) serve(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.app = h.App(crunch.New(w.store, h, crunch.Options{SyncTimeout: time.Minute}), pages, native)
+	lake := iceberg.New(w.store, h, iceberg.Options{Projects: w.accounts})
+	w.app = h.App(crunch.New(w.store, h, crunch.Options{SyncTimeout: time.Minute}), lake, pages, native)
 	t.Cleanup(func() { h.Wait(context.Background()) })
 }
 

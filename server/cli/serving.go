@@ -18,6 +18,7 @@ import (
 	"github.com/rowback/rowback/server/conns"
 	"github.com/rowback/rowback/server/crunch"
 	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/server/iceberg"
 	"github.com/rowback/rowback/server/quotas"
 	"github.com/rowback/rowback/server/rates"
 	"github.com/rowback/rowback/server/settings"
@@ -197,6 +198,7 @@ func (s *serving) startWork(ctx context.Context) error {
 	s.atEnd(inBackground(ctx, s.store.KeepNoted))
 	s.atEnd(inBackground(ctx, s.store.KeepTold))
 	s.atEnd(inBackground(ctx, s.store.KeepClean))
+	s.atEnd(inBackground(ctx, s.store.Published.Keep))
 	if s.Demo {
 		if err := fixtures.Demo(ctx, s.store); err != nil {
 			return fmt.Errorf("loading the samples: %w", err)
@@ -251,5 +253,6 @@ func (s *serving) faces() (*host.Host, application, error) {
 		return nil, nil, err
 	}
 	shoji := crunch.New(s.store, h, crunch.Options{SyncTimeout: s.SyncTimeout, Log: s.log})
-	return h, h.App(shoji, pages, native), nil
+	lake := iceberg.New(s.store, h, iceberg.Options{Projects: s.accounts})
+	return h, h.App(shoji, lake, pages, native), nil
 }

@@ -64,6 +64,9 @@ func (f *Face) Mount(app *fiber.App) {
 	app.Use("/api", f.nothingThere)
 }
 
+// Name implements host.ErrorSender.
+func (f *Face) Name() string { return "shoji" }
+
 // Owns reports whether a path is this face's.
 func (f *Face) Owns(path string) bool { return isIn(path, "/api") && !isNative(path) }
 

@@ -22,7 +22,8 @@ var auditedAs = map[string]string{
 	"getArchive": audit.Export, "getRecordHistory": audit.Export, "diff": audit.Export, "listAudit": audit.Export,
 	"GET /api/datasets/:dataset/table": audit.Export, "GET /api/datasets/:dataset/variables/:variable/values": audit.Export,
 	"compareVersions": audit.Read, "reportGates": audit.Read,
-	"completeLogin": audit.Login, "POST /api/login": audit.Login,
+	"GET /iceberg/v1/namespaces/:namespace/tables/:table": audit.Export,
+	"completeLogin": audit.Login, "POST /api/login": audit.Login, "POST /iceberg/v1/oauth/tokens": audit.Login,
 	"POST /api/logout": audit.Logout, "GET /api/logout": audit.Logout,
 }
 
@@ -30,7 +31,7 @@ var auditedAs = map[string]string{
 // audit log can't be written.
 var unrecorded = map[string]bool{
 	"/api/v1/query": true, "/api/v1/datasets/versions/compare": true, "/api/login": true, "/api/login/": true,
-	"/api/logout": true, "/api/logout/": true,
+	"/api/logout": true, "/api/logout/": true, "/iceberg/v1/oauth/tokens": true,
 }
 
 // Operation returns a handler that names what the routes behind it do, for the audit log.
@@ -102,7 +103,7 @@ func (h *Host) isProbe(c *fiber.Ctx, status int, err error) bool {
 func (h *Host) face(c *fiber.Ctx) string {
 	for _, sender := range h.senders {
 		if sender.Owns(c.Path()) {
-			return "shoji"
+			return sender.Name()
 		}
 	}
 	return "http"

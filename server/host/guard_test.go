@@ -32,6 +32,8 @@ func (f crashing) Mount(app *fiber.App) {
 	app.Get("/broken/nil", func(c *fiber.Ctx) error { var s *http.Server; return c.SendString(s.Addr) })
 }
 
+func (f crashing) Name() string { return "crashing" }
+
 func (f crashing) Owns(path string) bool { return strings.HasPrefix(path, "/broken/error") }
 
 func (f crashing) SendError(*fiber.Ctx, error) error { panic("the form of an error") }

@@ -57,6 +57,7 @@ type Face interface {
 // ErrorSender is a face whose errors have their own format. The first face that owns a path sends its errors; without
 // one they are problem+json.
 type ErrorSender interface {
+	Name() string // in the audit log
 	Owns(path string) bool
 	SendError(c *fiber.Ctx, err error) error
 }

@@ -83,6 +83,23 @@ func (h *Host) Login(c *fiber.Ctx, email, password string) (session string, err 
 	return session, nil
 }
 
+// Vouch refuses a token that a client shows as its secret, unless the server is one without tokens, and keeps the caller
+// whose it is with the request.
+func (h *Host) Vouch(c *fiber.Ctx, client, token string) error {
+	caller, err := h.options.Gate.Vouch(addressOf(c), client, token)
+	var often *access.TooManyError
+	switch {
+	case errors.As(err, &often):
+		return tooMany(often)
+	case errors.Is(err, access.ErrWrong):
+		return fiber.NewError(http.StatusUnauthorized, "The client_secret is not a valid API token.")
+	case err != nil:
+		return Refused(err)
+	}
+	c.Locals(callerKey, caller) // for the audit log
+	return nil
+}
+
 // Logout ends the session of the request's cookie. A token stays valid: only sessions end.
 func (h *Host) Logout(c *fiber.Ctx) { h.options.Gate.Logout(c.Cookies(tokenCookie)) }
 

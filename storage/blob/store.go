@@ -17,6 +17,7 @@ type Store interface {
 	Changes
 	Beside
 	Scratches
+	Shelf
 	Close() error
 }
 

@@ -113,6 +113,9 @@ func Open(o Options) (*Bucket, error) {
 // URL returns the address of the bucket, as it was given.
 func (b *Bucket) URL() string { return b.url }
 
+// Address returns the URI of an object.
+func (b *Bucket) Address(key string) string { return "s3://" + b.bucket + "/" + b.prefix + key }
+
 // Overlaps reports whether an object can be in both: they are in the same bucket of the same server, and the prefix of
 // one begins that of the other.
 func (b *Bucket) Overlaps(other *Bucket) bool {

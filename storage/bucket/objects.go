@@ -19,8 +19,9 @@ import (
 
 // Object is an object, or a directory, whose key ends with a slash.
 type Object struct {
-	Key  string // below the prefix
-	Size int64  // bytes
+	Key     string // below the prefix
+	Size    int64  // bytes
+	Changed time.Time
 }
 
 // partSize is how large the parts are in which large objects are moved, and parts how many of them at once.
@@ -245,7 +246,7 @@ func (b *Bucket) List(ctx context.Context, prefix string, shallow bool) iter.Seq
 				yield(Object{}, b.told(ctx, info.Err))
 				return
 			}
-			if !yield(Object{strings.TrimPrefix(info.Key, b.prefix), info.Size}, nil) {
+			if !yield(Object{strings.TrimPrefix(info.Key, b.prefix), info.Size, info.LastModified}, nil) {
 				return
 			}
 		}

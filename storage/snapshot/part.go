@@ -153,3 +153,24 @@ func (s *Snapshot) positions(parts []Part, file int64) string {
 }
 
 const somePositions = `SELECT _file, _pos FROM {files} WHERE {where}`
+
+// Dead returns the SQL of the numbers of the rows in a compacted part's file that the state does not have: they are of
+// other files than those that the part holds, or displaced. It is empty if there are none.
+func (s *Snapshot) Dead(p Part) string {
+	rollbacks := p.displacersOf(s.displacers())
+	if p.isWhole() && len(rollbacks) == 0 {
+		return ""
+	}
+	parts := duck.Parts{"files": s.readNumbered([]*catalog.File{p.File}), "held": p.condition("s." + schema.FileColumn)}
+	if len(rollbacks) == 0 {
+		return duck.Fill(otherRows, parts)
+	}
+	parts["positions"] = s.positions(s.positionParts(rollbacks), 0)
+	return duck.Fill(otherRows+" UNION ALL "+displacedRowsOf, parts)
+}
+
+const (
+	otherRows       = `SELECT s.file_row_number FROM {files} s WHERE NOT ({held})`
+	displacedRowsOf = `SELECT s.file_row_number FROM {files} s
+		SEMI JOIN ({positions}) d ON s._file = d._file AND s._pos = d._pos WHERE {held}`
+)
