@@ -30,6 +30,7 @@ type Published struct {
 	states map[publishedKey]*publishedState
 	after  map[publishedKey]catalog.Commit // the commits after others
 	shelf  map[string]shelved
+	chunks map[string]publishedChunk
 }
 
 // How long what is on the shelf stays there, and after what time it is made anew if it is asked for. So what an answer
@@ -42,13 +43,14 @@ const (
 // How many states a table lists at most: those with names, and of the others the newest.
 const (
 	maxNamed  = 1000
-	maxOthers = 100
+	maxOthers = 30
 )
 
-// most is how many states, and names on the shelf, are known in memory.
+// How many states, names on the shelf and manifests are known in memory at most.
 const (
 	maxStates = 20_000
 	maxShelf  = 200_000
+	maxChunks = 2000
 )
 
 // manyFiles is from how many data files on engines are given compacted files in place of small ones. Below, they open
@@ -60,6 +62,7 @@ func newPublished(f *Files, h *History) *Published {
 	return &Published{
 		Files: f, history: h, manyFiles: manyFiles, states: map[publishedKey]*publishedState{},
 		after: map[publishedKey]catalog.Commit{}, shelf: map[string]shelved{},
+		chunks: map[string]publishedChunk{},
 	}
 }
 
@@ -365,6 +368,7 @@ func (p *Published) forget(ctx context.Context, family string) error {
 	p.mu.Lock()
 	clear(p.states)
 	clear(p.shelf)
+	clear(p.chunks)
 	p.mu.Unlock()
 	return p.blobs.ClearShelf(ctx, family, time.Now().Add(time.Hour))
 }

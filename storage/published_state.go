@@ -150,24 +150,68 @@ func (m *publishing) data(ctx context.Context) (manifests []published.Manifest, 
 	parts := m.snap.DataParts()
 	fileOf := func(p snapshot.Part) *catalog.File { return p.File }
 	for _, chunk := range chunks(parts, fileOf, func(int64) bool { return false }) {
-		var files []published.File
-		for _, p := range chunk {
-			file, err := m.file(ctx, p)
-			if err != nil {
-				return nil, err
-			}
-			if p.Compacted != nil {
-				m.merged = append(m.merged, mergedPart{p, file.Path})
-			} else {
-				m.paths[p.ID] = file.Path
-			}
-			files = append(files, file)
-		}
-		if manifests, err = m.manifest(ctx, manifests, published.Data, files); err != nil {
+		made, err := m.chunk(ctx, chunk)
+		if err != nil {
 			return nil, err
 		}
+		for i, p := range chunk {
+			if p.Compacted != nil {
+				m.merged = append(m.merged, mergedPart{p, made.paths[i]})
+			} else {
+				m.paths[p.ID] = made.paths[i]
+			}
+		}
+		manifests = append(manifests, made.manifest)
 	}
 	return manifests, nil
+}
+
+// publishedChunk is the manifest of some files, and their URIs.
+type publishedChunk struct {
+	manifest published.Manifest
+	paths    []string
+	made     time.Time
+}
+
+// chunk makes the manifest of some files, unless another state has them too: most states have most of theirs in common
+// with the one before.
+func (m *publishing) chunk(ctx context.Context, parts []snapshot.Part) (out publishedChunk, err error) {
+	keys := []string{m.snap.SchemaID()}
+	for _, p := range parts {
+		keys = append(keys, p.Key)
+		if p.Compacted != nil {
+			for _, f := range p.Holds {
+				keys = append(keys, f.Key)
+			}
+		}
+	}
+	name := m.name("chunk", "", keys...)
+	m.mu.Lock()
+	out, ok := m.chunks[name]
+	m.mu.Unlock()
+	if ok && time.Since(out.made) < publishedFresh {
+		return out, nil
+	}
+	out = publishedChunk{made: time.Now()}
+	files := make([]published.File, len(parts))
+	for i, p := range parts {
+		if files[i], err = m.file(ctx, p); err != nil {
+			return out, err
+		}
+		out.paths = append(out.paths, files[i].Path)
+	}
+	made, err := m.manifest(ctx, nil, published.Data, files)
+	if err != nil {
+		return out, err
+	}
+	out.manifest = made[0]
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.chunks) >= maxChunks {
+		clear(m.chunks)
+	}
+	m.chunks[name] = out
+	return out, nil
 }
 
 // manifest makes a manifest of files, if there are any, and appends it to others.
