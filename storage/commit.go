@@ -225,6 +225,9 @@ func (g *group) issue(ctx context.Context) error {
 	if err != nil && first.creates == nil && first.commit.Previous != 0 {
 		return err
 	}
+	if err := g.store.catalog.Keep(ctx); err != nil {
+		return err
+	}
 	// Set before anything is published: a crash may leave the descriptions, and with them the row ids that they have.
 	g.issued = true
 	if err := blob.Publish(g.batches()...); err != nil {
@@ -242,7 +245,7 @@ func (g *group) issue(ctx context.Context) error {
 // index records in the catalog what has been published. Once it is published, a restart would find the commits: if they
 // can't be recorded, they are withdrawn, so that the clients' answers and a restart agree.
 func (g *group) index(ctx context.Context) error {
-	if err := g.store.untilRecorded(ctx, g.record); err != nil {
+	if err := g.store.recorder.record(ctx, g.record); err != nil {
 		return g.withdraw(ctx, g.store.doubled(err))
 	}
 	return nil

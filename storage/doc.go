@@ -83,7 +83,8 @@
 //
 //	commit.go     the protocol of a commit, a step a call: publish and its steps, in order
 //	work.go       what a commit holds, and begin; write.go the files that it writes
-//	group.go      small commits that wait for each other, and become durable together
+//	group.go      small commits that wait for each other, and become durable together; recorder.go those of several
+//	              datasets, where servers share the catalog
 //	draft.go      what a commit is; manifest.go how it is described, publication.go what is recorded, in one transaction
 //	store.go      the parts; open.go how they are put together
 //	refs.go       from a ref to a snapshot; file_history.go the files of states long ago

@@ -222,10 +222,13 @@ func (g *group) batches() []*blob.Batch {
 
 // record records all commits in one transaction.
 func (g *group) record(tx catalog.Tx) error {
+	// First all that reads: what follows is sent at once.
 	for _, r := range g.ready {
 		if err := r.answers.goOn(tx); err != nil {
 			return err
 		}
+	}
+	for _, r := range g.ready {
 		if err := r.record(tx); err != nil {
 			return err
 		}

@@ -228,6 +228,9 @@ func (d *directory) goOn(ctx context.Context, b *bucket.Bucket, id string) error
 	if err == nil {
 		err = b.Put(ctx, datadir.MarkerFile, text)
 	}
+	if err == nil {
+		err = sleep(ctx, blob.TakeOverTime)
+	}
 	if err != nil {
 		return err
 	}

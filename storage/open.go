@@ -95,6 +95,7 @@ func newStore(dir string, o Options) *Store {
 		Counts:  newCounts(),
 		dir:     directory,
 		budget:  limits, families: &families{journal: j, byID: map[string]*family{}}, groups: defaultGroups,
+		recorder: recorder{journal: j},
 		gateTime: cmp.Or(o.Gates, gateTime),
 	}
 }

@@ -46,7 +46,11 @@ func (p *publication) record(tx catalog.Tx) error {
 func (p *publication) addCommits(tx catalog.Tx) error {
 	// First: a head that has moved ends the transaction before anything else is written.
 	drafts := p.drafts()
-	if err := tx.MoveHead(p.commit.DatasetID, drafts[0].commit.Previous, p.commit.ID, p.properties.Name); err != nil {
+	err := tx.MoveHead(p.commit.DatasetID, drafts[0].commit.Previous, p.commit.ID, p.properties.Name)
+	if err == nil && p.properties.Name != p.head.Dataset.Name {
+		err = tx.Send()
+	}
+	if err != nil {
 		return nameTaken(err, p.properties.Name)
 	}
 	for i := range drafts {

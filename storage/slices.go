@@ -72,8 +72,14 @@ func (f *slicedFile) add(ctx context.Context, columns []schema.Column, query fun
 		path = f.files.blobs.Scratch("slice.parquet")
 		f.many = append(f.many, path)
 	}
-	_, err = datafile.CopySome(ctx, f.conn, query(columns), path, spec, columns)
-	return err
+	copySome := func() error {
+		_, err := datafile.CopySome(ctx, f.conn, query(columns), path, spec, columns)
+		return err
+	}
+	if f.isSliced() {
+		return copySome()
+	}
+	return f.sendWhile(f.kind, path, copySome)
 }
 
 // finish makes the slices the file.

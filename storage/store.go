@@ -77,6 +77,7 @@ type Store struct {
 	budget    budget
 	families  *families
 	groups    groupLimits
+	recorder  recorder
 	gateTime  time.Duration
 	unwatch   func() // ends the watch over the memory; nil: there is none
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"slices"
 	"time"
 
@@ -45,13 +46,17 @@ func (u *Uploads) Keep(ctx context.Context, of catalog.Upload, path string) erro
 	if err := u.halted(); err != nil {
 		return err
 	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
 	if err := u.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.AddUpload(of) }); err != nil {
 		return err
 	}
 	if err := u.remote.PutUpload(ctx, of.ID, path); err != nil {
 		return err
 	}
-	if err := u.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.CompleteUpload(of.ID, of.Size) }); err != nil {
+	if err := u.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.CompleteUpload(of.ID, info.Size()) }); err != nil {
 		return err
 	}
 	return u.Few(ctx, MostUploads)

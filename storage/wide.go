@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/datafile"
 	"github.com/rowback/rowback/storage/duck"
 	"github.com/rowback/rowback/storage/intake"
@@ -66,7 +67,14 @@ func (a arriving) copySlices(
 ) (rows int64, err error) {
 	all := spec.All()
 	if len(all) <= width {
-		return a.copySlice(ctx, spec, all, path)
+		if a.commit.Mode != catalog.Append { // only then does it become a file of the commit
+			return a.copySlice(ctx, spec, all, path)
+		}
+		err = a.writer.sendWhile(schema.Data, path, func() (err error) {
+			rows, err = a.copySlice(ctx, spec, all, path)
+			return err
+		})
+		return rows, err
 	}
 	var paths []string
 	defer func() {

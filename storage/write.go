@@ -116,6 +116,23 @@ func (f *fileWriter) writeBatch(ctx context.Context, kind schema.Kind, batch arr
 	return err
 }
 
+// sendWhile has the file at path, which is to become the commit's of that kind, go to the bucket while it is written, if
+// the objects are in one.
+func (f *fileWriter) sendWhile(kind schema.Kind, path string, write func() error) error {
+	if f.dry {
+		return write()
+	}
+	name := f.fileName(kind)
+	f.batch.Send(name, path, descriptionFile)
+	err := write()
+	if err != nil {
+		f.batch.Unsend(name)
+		return err
+	}
+	f.batch.Sent(name)
+	return nil
+}
+
 // takeFile makes a file that lies at path, in the batch, one of the commit's. Its bounds may be known. It is read for
 // its checksum while DuckDB measures it.
 func (f *fileWriter) takeFile(

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rowback/rowback/server/settings"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/datadir"
 )
@@ -47,7 +48,21 @@ func (e *exam) database(ctx context.Context) {
 		e.add("database clock", Warning, "Have both machines take their time from the network.",
 			"it is %s apart from this machine's", look.Ahead.Abs().Round(time.Second))
 	}
+	e.connections(look)
 	e.servers(look)
+}
+
+// connections compares what the servers may take with what the database gives.
+func (e *exam) connections(look catalog.Look) {
+	each := catalog.Readers(e.Catalog) + 1 + settings.Connections
+	may := int64(each * max(len(look.Servers), 1))
+	if may > look.Most {
+		e.add("connections", Warning, "Raise max_connections of PostgreSQL, or give each server fewer: pool_max_conns in the "+
+			"URL of --catalog.", "%d of %d are in use; %d servers may take %d",
+			look.Connections, look.Most, max(len(look.Servers), 1), may)
+		return
+	}
+	e.ok("connections", "%d of %d are in use; a server takes up to %d", look.Connections, look.Most, each)
 }
 
 // servers names those that have the store open, with what each does for all, and says what is left to do.

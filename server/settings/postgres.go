@@ -26,6 +26,9 @@ const versions = "settings_version"
 const (
 	readers = 8
 	writers = 2
+
+	// Connections is how many a server has at most for its settings.
+	Connections = readers + writers
 )
 
 // OpenPostgres opens the settings in a PostgreSQL database, which other servers may have open as well, and runs pending

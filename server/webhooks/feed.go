@@ -80,12 +80,19 @@ func (f *feed) run(ctx context.Context) {
 		}
 		select {
 		case <-f.Signal.wake:
-			names = f.Signal.take()
 		case <-ctx.Done():
 			return
 		}
+		// Where the queue is shared, looking asks the database, and keeps other servers from it.
+		if f.DB.IsShared() && !pause(ctx, gatherTime) {
+			return
+		}
+		names = f.Signal.take()
 	}
 }
+
+// gatherTime is for how long changes are gathered before they are looked at.
+const gatherTime = 100 * time.Millisecond
 
 // pause waits, and reports false if ctx ends before.
 func pause(ctx context.Context, d time.Duration) bool {
@@ -115,6 +122,10 @@ func (f *feed) begin(ctx context.Context) (end func(), err error) {
 
 // look queues the events of some datasets; nil: of all.
 func (f *feed) look(ctx context.Context, names map[string]bool) error {
+	// Most often there is none: then nothing is kept from others. The marks of one that is enabled begin when it is.
+	if all, err := enabledHooks(f.DB); err != nil || len(all) == 0 {
+		return err
+	}
 	end, err := f.begin(ctx)
 	if err != nil {
 		return err

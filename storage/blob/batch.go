@@ -15,6 +15,8 @@ type Batch struct {
 	names  []string
 	others []string // of names, those that were not written here, with permissions of their own
 	isDone bool     // it is published
+
+	sends map[string]*sending // the objects that go to a bucket before the batch is published, by name
 }
 
 // publisher has batches become visible: in their order, each whole or not at all; if whole is set, after a crash too.
@@ -110,6 +112,7 @@ func (d *Dir) publish(batches []*Batch, whole bool) error {
 
 // Drop removes an object of a batch that is not published.
 func (b *Batch) Drop(name string) {
+	b.Unsend(name)
 	is := func(n string) bool { return n == name }
 	b.names, b.others = slices.DeleteFunc(b.names, is), slices.DeleteFunc(b.others, is)
 	b.dir.RemoveScratch(filepath.Join(b.dir.root, b.staged, name))
@@ -161,6 +164,7 @@ func (b *Batch) Discard() error {
 	if b.isDone {
 		return nil
 	}
+	b.unsend()
 	b.dir.batches.Delete(b.key)
 	return os.RemoveAll(filepath.Join(b.dir.root, b.staged))
 }

@@ -29,8 +29,9 @@ type RemoteOptions struct {
 	Hook   Hook
 
 	// Mine reports why the objects are not to be written here any more, such as another server that has them; nil: that
-	// is not asked. It is asked before anything is written, and once more when a batch is published: a server that
-	// takes the objects over then has it, or this one does not answer for it.
+	// is not asked. It is asked before anything is written. After a batch was published, the last answer may be some
+	// moments old, for which a server that takes the objects over waits: it then has the batch, or this one does not answer
+	// for it.
 	Mine func(ctx context.Context) error
 
 	// Ledger is where other servers of the same objects find what this one notes; nil: no other server has them, and it is
@@ -57,6 +58,9 @@ type Remote struct {
 	ledger Ledger
 
 	isShared bool // other servers write to the bucket, too
+
+	asking sync.Mutex
+	asked  time.Time // when it was asked last whether the objects are to be written here, and they were
 
 	mu      sync.Mutex
 	changed map[string]time.Time // directories that were changed since the start

@@ -53,7 +53,7 @@ func (r *Remote) publish(batches []*Batch, _ bool) error {
 			return err
 		}
 	}
-	g.Go(func() error { return r.mine(together) })
+	g.Go(func() error { return r.isMineStill(together) })
 	for _, b := range batches {
 		last := b.description()
 		for _, name := range b.names {
@@ -63,9 +63,7 @@ func (r *Remote) publish(batches []*Batch, _ bool) error {
 			if err := r.hook("put", named(b.Key(name))); err != nil {
 				return errors.Join(err, g.Wait())
 			}
-			g.Go(func() error {
-				return r.bucket.PutFile(together, named(b.Key(name)), filepath.Join(r.root, b.staged, name))
-			})
+			g.Go(func() error { return r.send(together, b, name) })
 		}
 	}
 	if err := g.Wait(); err != nil {
@@ -76,7 +74,7 @@ func (r *Remote) publish(batches []*Batch, _ bool) error {
 	for _, b := range batches {
 		g.Go(func() error { return r.describe(together, b) })
 	}
-	if err := errors.Join(g.Wait(), r.mine(ctx)); err != nil {
+	if err := errors.Join(g.Wait(), r.isMineStill(ctx)); err != nil {
 		return err
 	}
 	for _, b := range batches {
@@ -85,6 +83,29 @@ func (r *Remote) publish(batches []*Batch, _ bool) error {
 		r.ledger.Published(b.key)
 	}
 	return nil
+}
+
+// mineFor is for how long it is relied on that the objects were still to be written here, and TakeOverTime how long a
+// server that has others not write them any more waits before it looks at what they published: what they answer for
+// was published by then.
+const (
+	mineFor      = 200 * time.Millisecond
+	TakeOverTime = 500 * time.Millisecond
+)
+
+// isMineStill is mine, which is not asked for each batch.
+func (r *Remote) isMineStill(ctx context.Context) error {
+	r.asking.Lock()
+	defer r.asking.Unlock()
+	if time.Since(r.asked) < mineFor {
+		return nil
+	}
+	now := time.Now()
+	err := r.mine(ctx)
+	if err == nil {
+		r.asked = now
+	}
+	return err
 }
 
 // describe publishes a batch whose files are there.
@@ -109,6 +130,11 @@ func (r *Remote) adopt(b *Batch) {
 	for _, name := range b.names {
 		if !strings.HasSuffix(name, ".json") {
 			r.cache.adopt(b.Key(name), filepath.Join(r.root, b.staged, name))
+		}
+	}
+	for name := range b.sends {
+		if !slices.Contains(b.names, name) { // it did not become one of its files
+			b.Unsend(name)
 		}
 	}
 	r.batches.Delete(b.key)

@@ -7,6 +7,7 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"embed"
@@ -93,24 +94,20 @@ func (c *Catalog) Close() error {
 
 // Read runs f in a read-only transaction, which sees one consistent state.
 func (c *Catalog) Read(ctx context.Context, f func(Tx) error) error {
-	tx, err := c.beginReading(ctx)
-	if err != nil {
-		return c.told(err)
-	}
-	defer tx.Rollback()
-	return f(c.tx(ctx, tx, c.ranks)) // there is nothing to commit
-}
-
-// beginReading begins a transaction that reads. After the database was restarted, every connection that was kept fails
-// once, and another one takes its place.
-func (c *Catalog) beginReading(ctx context.Context) (tx *sql.Tx, err error) {
-	for range readers + 1 {
-		tx, err = c.read.BeginTx(ctx, c.in.reading())
-		if err == nil || !c.in.isRemote() || !isStale(err) {
-			break
+	if c.in.isRemote() {
+		if err := context.Cause(ctx); err != nil { // it begins with its first statement
+			return err
 		}
+		r := &reader{db: c.read}
+		defer r.end()
+		return f(Tx{reader: r, ranks: c.ranks, over: ctx})
 	}
-	return tx, err
+	tx, err := c.read.BeginTx(ctx, c.in.reading())
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // there is nothing to commit
+	return f(c.tx(ctx, tx, c.ranks))
 }
 
 // Write runs f in a transaction, which is committed durably if f returns nil and rolled back if it returns an error. If
@@ -124,6 +121,9 @@ func (c *Catalog) Write(ctx context.Context, f func(Tx) error) error {
 	tx := c.tx(ctx, raw, newRanks()) // what is not committed may never be: it is not kept
 	tx.writer = w
 	if err := f(tx); err != nil {
+		return err
+	}
+	if err := tx.send(); err != nil {
 		return err
 	}
 	if err := c.hook("commit"); err != nil {
@@ -147,7 +147,11 @@ func (tx Tx) Try(f func() error) error {
 		return err
 	}
 	err := f()
+	if err == nil {
+		err = tx.send()
+	}
 	if err != nil {
+		tx.writer.forget()
 		if err := tx.exec(`ROLLBACK TO SAVEPOINT attempt`); err != nil {
 			return err
 		}
@@ -161,6 +165,7 @@ type Tx struct {
 	ranks *ranks
 	over  context.Context // of a database at the end of a network: when it is given up; else nil
 
+	reader *reader // of one of Read where several servers may write, in place of sql; else nil
 	writer *writer // of a transaction that writes where several servers may; else nil
 }
 
@@ -208,21 +213,34 @@ func (c *Catalog) told(err error) error {
 }
 
 func (tx Tx) exec(query string, args ...any) error {
+	if tx.writer != nil {
+		tx.add(nil, query, args)
+		return tx.send()
+	}
 	ctx, done := tx.statement()
 	defer done()
+	if tx.reader != nil {
+		return tx.told(tx.reader.each(ctx, query, tx.texts(args), func(scanner) error { return nil }))
+	}
 	_, err := tx.sql.ExecContext(ctx, query, tx.texts(args)...)
 	return tx.told(err)
 }
 
 // row reads one row, which there must be.
 func (tx Tx) row(query string, args []any, dest ...any) error {
-	ctx, done := tx.statement()
-	defer done()
-	return tx.told(tx.read(tx.sql.QueryRowContext(ctx, query, tx.texts(args)...)).Scan(dest...))
+	_, err := get(tx, func(s scanner) (none struct{}, err error) { return none, s.Scan(dest...) }, query, args...)
+	if errors.Is(err, ErrNotFound) {
+		err = sql.ErrNoRows
+	}
+	return err
 }
 
 // one runs a statement that must change exactly one row; none is its error otherwise.
 func (tx Tx) one(none error, query string, args ...any) error {
+	if tx.writer != nil {
+		tx.add(none, query, args)
+		return tx.send()
+	}
 	ctx, done := tx.statement()
 	defer done()
 	res, err := tx.sql.ExecContext(ctx, query, tx.texts(args)...)
@@ -238,10 +256,24 @@ func (tx Tx) one(none error, query string, args ...any) error {
 type scanner interface{ Scan(dest ...any) error }
 
 // get reads one row. Without any, it returns ErrNotFound.
-func get[T any](tx Tx, scan func(scanner) (T, error), query string, args ...any) (T, error) {
+func get[T any](tx Tx, scan func(scanner) (T, error), query string, args ...any) (v T, err error) {
+	if err := tx.send(); err != nil {
+		return v, err
+	}
 	ctx, done := tx.statement()
 	defer done()
-	v, err := scan(tx.read(tx.sql.QueryRowContext(ctx, query, tx.texts(args)...)))
+	if tx.reader == nil {
+		v, err = scan(tx.read(tx.sql.QueryRowContext(ctx, query, tx.texts(args)...)))
+	} else {
+		err = sql.ErrNoRows
+		failed := tx.reader.each(ctx, query, tx.texts(args), func(s scanner) error {
+			if errors.Is(err, sql.ErrNoRows) { // the first
+				v, err = scan(tx.read(s))
+			}
+			return nil
+		})
+		err = cmp.Or(failed, err)
+	}
 	if errors.Is(err, sql.ErrNoRows) {
 		err = ErrNotFound
 	}
@@ -250,22 +282,39 @@ func get[T any](tx Tx, scan func(scanner) (T, error), query string, args ...any)
 
 // list reads all rows. The result is never nil.
 func list[T any](tx Tx, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
-	ctx, done := tx.statement()
-	defer done()
-	rows, err := tx.sql.QueryContext(ctx, query, tx.texts(args)...)
+	out := []T{}
+	err := tx.each(func(s scanner) error {
+		v, err := scan(tx.read(s))
+		out = append(out, v)
+		return err
+	}, query, args...)
 	if err != nil {
 		return nil, tx.told(err)
 	}
-	defer rows.Close()
-	out := []T{}
-	for rows.Next() {
-		v, err := scan(tx.read(rows))
-		if err != nil {
-			return nil, tx.told(err)
-		}
-		out = append(out, v)
+	return out, nil
+}
+
+// each calls f with each row.
+func (tx Tx) each(f func(scanner) error, query string, args ...any) error {
+	if err := tx.send(); err != nil {
+		return err
 	}
-	return out, tx.told(rows.Err())
+	ctx, done := tx.statement()
+	defer done()
+	if tx.reader != nil {
+		return tx.reader.each(ctx, query, tx.texts(args), f)
+	}
+	rows, err := tx.sql.QueryContext(ctx, query, tx.texts(args)...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 func scanInt(s scanner) (n int64, err error) { return n, s.Scan(&n) }

@@ -104,7 +104,7 @@ func (tx Tx) AddCommit(c Commit) error {
 	if err != nil {
 		return err
 	}
-	err = tx.exec(`INSERT INTO commits (dataset_id, id, previous, mode, message, user_name, created_at, parent_commit_id,
+	err = tx.later(`INSERT INTO commits (dataset_id, id, previous, mode, message, user_name, created_at, parent_commit_id,
 		records_added, records_removed, records_modified, records_total, hash, tag, metadata, params, schema_id,
 		properties_id, merge_commit_id, effects, erased_at, vacuumed_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`,

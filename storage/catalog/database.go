@@ -31,17 +31,19 @@ type database interface {
 	// servers lists the processes that have it open; nil: this one alone can.
 	servers(ctx context.Context) ([]Server, error)
 
-	// grip takes the part of a lock that excludes other processes, tryGrip does where no one else has it (nil), and
-	// release gives it back. letOthers lets those go first that wait for it. isLocked reports whether any process has it.
+	// grip takes the part of a lock that excludes other processes, with the numbers of a commit if draws, tryGrip does
+	// where no one else has it (nil), and release gives it back. letOthers lets those go first that wait for it. isLocked reports whether any process has it.
 	// A database that only one process opens has no grips.
-	grip(ctx context.Context, name string) (*grip, error)
+	grip(ctx context.Context, name string, draws bool) (*grip, drawn, error)
 	tryGrip(ctx context.Context, name string) (*grip, error)
 	release(name string, g *grip)
 	letOthers(ctx context.Context, name string) error
 	isLocked(ctx context.Context, name string) (bool, error)
 
 	// draw is Draw, and drawFields DrawFields, where other processes draw as well.
+	// keep has what was drawn last as long as the database.
 	draw(ctx context.Context, under, sequence string, n int64) (first int64, err error)
+	keep(ctx context.Context) error
 	drawFields(ctx context.Context, family string, n int64) (first int64, err error)
 
 	// leave gives up what other processes may have, before the connections are closed.
@@ -50,8 +52,8 @@ type database interface {
 	// reading is how a transaction begins that sees one consistent state.
 	reading() *sql.TxOptions
 
-	// begin begins a transaction that writes, once those before it have ended. end rolls it back, if it was not
-	// committed, and gives back what it holds.
+	// begin begins a transaction that writes. What it runs comes after all that those before it did. end rolls it back, if
+	// it was not committed, and gives back what it holds.
 	begin(ctx context.Context) (tx *sql.Tx, w *writer, end func(), err error)
 
 	// commit commits a transaction. isRolledBack reports of its error whether it is certain that nothing was committed.

@@ -182,7 +182,7 @@ func (tx Tx) AdvanceFamily(id string, row, field int64) error {
 	if _, err := tx.holds(FamilyLock(id), false); err != nil {
 		return err
 	}
-	return tx.exec(`UPDATE families SET last_row = CASE WHEN last_row < $1 THEN $1 ELSE last_row END,
+	return tx.later(`UPDATE families SET last_row = CASE WHEN last_row < $1 THEN $1 ELSE last_row END,
 		last_field = CASE WHEN last_field < $2 THEN $2 ELSE last_field END WHERE id = $3`, row, field, id)
 }
 
@@ -226,7 +226,7 @@ func (tx Tx) MoveHead(id string, from, to int64, name string) error {
 			return ErrMoved
 		}
 	}
-	return tx.one(ErrMoved, `UPDATE datasets SET head = $1, name = $2, changed = `+nextChange+`
+	return tx.oneLater(ErrMoved, `UPDATE datasets SET head = $1, name = $2, changed = `+nextChange+`
 		WHERE id = $3 AND head = $4`, to, name, id, from)
 }
 
@@ -267,7 +267,7 @@ func (tx Tx) AddDocument(v any) (id string, err error) {
 	if err != nil {
 		return "", err
 	}
-	return id, tx.exec(`INSERT INTO documents (id, body) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`, id, body)
+	return id, tx.later(`INSERT INTO documents (id, body) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`, id, body)
 }
 
 func document[T any](tx Tx, id string) (v T, err error) {

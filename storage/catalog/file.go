@@ -81,7 +81,7 @@ func (tx Tx) AddFile(f *File) error {
 	if err != nil {
 		return err
 	}
-	return tx.exec(`INSERT INTO files (`+fileColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+	return tx.later(`INSERT INTO files (`+fileColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 		f.ID, f.DatasetID, f.CommitID, f.Kind, f.Key, f.Rows, f.Bytes, f.Checksum, f.SchemaID,
 		string(bounds), string(targets), string(stats))
 }
@@ -155,7 +155,7 @@ func (tx Tx) Closed(dataset string, first, last int64) ([]*File, error) {
 
 // OpenEntry makes a file live in a dataset from a commit on.
 func (tx Tx) OpenEntry(dataset string, file, commit int64) error {
-	return tx.exec(`INSERT INTO entries (dataset_id, file_id, begin_commit, end_commit) VALUES ($1, $2, $3, $4)`,
+	return tx.later(`INSERT INTO entries (dataset_id, file_id, begin_commit, end_commit) VALUES ($1, $2, $3, $4)`,
 		dataset, file, commit, Forever)
 }
 

@@ -18,7 +18,8 @@ func (c *Catalog) Lock(ctx context.Context, name string) (unlock func(), err err
 	return turn.Leave, nil
 }
 
-// Join is Lock for those that may hand the lock to each other, with what they have done so far.
+// Join is Lock for those that may hand the lock to each other, with what they have done so far. The numbers of their
+// commit and its files are drawn with it, where several servers draw: they are what Draw returns first.
 func (c *Catalog) Join(ctx context.Context, name string) (*Turn, error) {
 	return c.take(ctx, &Turn{name: name, joins: true})
 }
@@ -35,7 +36,7 @@ func (c *Catalog) take(ctx context.Context, turn *Turn) (*Turn, error) {
 	}
 	var g *grip
 	if err == nil {
-		g, err = c.in.grip(ctx, turn.name)
+		g, turn.drawn, err = c.in.grip(ctx, turn.name, turn.joins)
 	}
 	if err != nil {
 		turn.Leave()
@@ -101,6 +102,7 @@ type Turn struct {
 	handed any
 
 	grip    *grip // of the session, where several servers may have the lock; else nil
+	drawn   drawn // with the grip, and not given yet
 	release func(name string, g *grip)
 	follows bool // another one of this process had the lock before
 }
@@ -150,6 +152,36 @@ func (t *lockTable) gripOf(name string) *grip {
 		return queue[0].grip
 	}
 	return nil
+}
+
+// give returns the next number that was drawn with a lock, if there is one and the session still has it.
+func (t *lockTable) give(name, sequence string, s *session) (n int64, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	queue := t.queues[name]
+	if len(queue) == 0 || queue[0].grip == nil || queue[0].grip.session != s || len(queue[0].drawn[sequence]) == 0 {
+		return 0, false
+	}
+	numbers := queue[0].drawn[sequence]
+	queue[0].drawn[sequence] = numbers[1:]
+	return numbers[0], true
+}
+
+// joins reports whether a lock is held by one who came by Join.
+func (t *lockTable) joins(name string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	queue := t.queues[name]
+	return len(queue) > 0 && queue[0].joins && queue[0].grip != nil
+}
+
+// keep keeps numbers that were drawn under a lock, for its holder to be given.
+func (t *lockTable) keep(name string, numbers drawn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if queue := t.queues[name]; len(queue) > 0 {
+		queue[0].drawn = numbers
+	}
 }
 
 // setGrip sets the session's part of a lock that someone of this process has.

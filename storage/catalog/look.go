@@ -19,6 +19,8 @@ type Look struct {
 	Refused    error         // why this program can't work with them; nil: it can
 	Ahead      time.Duration // how far the database's clock is ahead of this machine's
 	Took       time.Duration // a round trip
+
+	Connections, Most int64 // how many the database has now, and how many it takes from roles like this one
 }
 
 // Duty is what one server does for all.
@@ -46,6 +48,11 @@ func LookPostgres(ctx context.Context, url string) (l Look, err error) {
 	}
 	l.Took = time.Since(began)
 	l.Ahead = moment(now).Sub(began.Add(l.Took / 2))
+	if err := read.QueryRowContext(ctx, `SELECT count(*), current_setting('max_connections')::bigint
+		- current_setting('superuser_reserved_connections')::bigint FROM pg_stat_activity
+		WHERE backend_type = 'client backend'`).Scan(&l.Connections, &l.Most); err != nil {
+		return l, err
+	}
 	files, err := provider(p, read)
 	if err != nil {
 		return l, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +45,9 @@ type postgres struct {
 	timeline atomic.Int64 // of the database, when it was opened; 0: it is not yet
 	session  atomic.Pointer[session]
 	lost     atomic.Bool // the database has become another one
+
+	drawnTo, keptTo atomic.Int64 // where PostgreSQL's log has what was drawn (keep)
+	keeping         sync.Mutex
 
 	locks *lockTable
 	quiet context.CancelFunc // ends the signs of life
@@ -116,8 +120,9 @@ func OpenPostgres(ctx context.Context, url string, o PostgresOptions) (*Catalog,
 	p.write = stdlib.OpenDB(*writing(config), stdlib.OptionAfterConnect(p.connected))
 	p.write.SetMaxOpenConns(1)
 	p.read = stdlib.OpenDB(*config, stdlib.OptionAfterConnect(p.reads))
-	p.read.SetMaxOpenConns(readers)
-	p.read.SetMaxIdleConns(readers / 3)
+	most := Readers(url)
+	p.read.SetMaxOpenConns(most)
+	p.read.SetMaxIdleConns(max(most/3, 1))
 	if err := p.take(ctx, o); err != nil {
 		p.leave()
 		return nil, errors.Join(err, p.write.Close(), p.read.Close())
@@ -130,9 +135,13 @@ func OpenPostgres(ctx context.Context, url string, o PostgresOptions) (*Catalog,
 // PostgresConfig returns how to connect to a database. What the URL says of a session's parameters is left as it is.
 func PostgresConfig(url string) (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(url)
+	if err == nil && Readers(url) < 1 {
+		err = fmt.Errorf("%s must be a whole number from 1", poolSize)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the address of the catalog is not one of a PostgreSQL database: %w", err)
 	}
+	delete(config.RuntimeParams, poolSize) // which is ours
 	for name, value := range parameters {
 		if _, given := config.RuntimeParams[name]; !given {
 			config.RuntimeParams[name] = value
@@ -145,8 +154,24 @@ func PostgresConfig(url string) (*pgx.ConnConfig, error) {
 	return config, nil
 }
 
-// readers is how many connections read at once. PostgreSQL itself allows some hundred, of all servers.
+// readers is how many connections read at once, where the URL does not say. PostgreSQL itself allows some hundred, of all
+// servers.
 const readers = 24
+
+// poolSize is the parameter of the URL that says how many connections read at once, under the name that pgxpool has for
+// it.
+const poolSize = "pool_max_conns"
+
+// Readers is how many connections of a server read its catalog at once at most; one more writes. 0: what the URL says of
+// it is not a number.
+func Readers(url string) int {
+	config, err := pgx.ParseConfig(url)
+	if err != nil || config.RuntimeParams[poolSize] == "" {
+		return readers
+	}
+	n, _ := strconv.Atoi(config.RuntimeParams[poolSize]) // else 0
+	return max(n, 0)
+}
 
 // take waits until the catalog can be opened, brings it up to date and makes this server one of those that have it.
 func (p *postgres) take(ctx context.Context, o PostgresOptions) error {

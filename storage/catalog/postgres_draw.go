@@ -7,15 +7,16 @@ import (
 )
 
 // Numbers are drawn from sequences of PostgreSQL's, which several servers share. Those of a dataset's commits grow as
-// the lock on its head passes on, since they are drawn by the session that holds it. Each draw is on PostgreSQL's disk
-// before it is answered, so that no number is drawn twice, though none may be recorded.
+// the lock on its head passes on, since they are drawn by the session that holds it. A draw is on PostgreSQL's disk
+// before anything has its number that may outlive the database's memory, so that no number is drawn twice, though none
+// may be recorded: before it is answered, or, of the numbers that come with a lock, before they are published (keep).
 
-// drawn is the sequence of PostgreSQL's for each that Draw draws from.
-var drawn = map[string]string{CommitIDs: "drawn_commit", FileIDs: "drawn_file", CompactedIDs: "drawn_compacted"}
+// sequenceOf is the sequence of PostgreSQL's for each that Draw draws from.
+var sequenceOf = map[string]string{CommitIDs: "drawn_commit", FileIDs: "drawn_file", CompactedIDs: "drawn_compacted"}
 
 // makeSequences makes those that are missing. They begin after what is recorded, whenever that is (draw).
 func (p *postgres) makeSequences(ctx context.Context, conn *sql.Conn) error {
-	for _, name := range drawn {
+	for _, name := range sequenceOf {
 		if _, err := conn.ExecContext(ctx, `CREATE SEQUENCE IF NOT EXISTS `+name); err != nil {
 			return err
 		}
@@ -26,13 +27,26 @@ func (p *postgres) makeSequences(ctx context.Context, conn *sql.Conn) error {
 // draw reserves n numbers. A single one is drawn beside other servers. Several, and what follows on numbers that were
 // recorded without being drawn, as when the catalog is made anew, are drawn while no one else draws.
 func (p *postgres) draw(ctx context.Context, under, sequence string, n int64) (first int64, err error) {
-	name, known := drawn[sequence]
+	name, known := sequenceOf[sequence]
 	if !known {
 		return 0, errors.New("unknown sequence " + sequence)
+	}
+	if n == 1 {
+		if given, ok := p.locks.give(under, sequence, p.session.Load()); ok {
+			return given, nil
+		}
 	}
 	err = p.do(ctx, func(ctx context.Context, conn *sql.Conn, s *session) error {
 		if g := p.locks.gripOf(under); g != nil && g.session != s {
 			return errors.Join(errNotHeld, ErrLockLost)
+		}
+		if sequence == CommitIDs && n == 1 && p.locks.joins(under) {
+			_, numbers, err := p.lockAndDraw(ctx, conn, "")
+			if err != nil || numbers != nil {
+				p.locks.keep(under, numbers)
+				first, _ = p.locks.give(under, sequence, s)
+				return err
+			}
 		}
 		if n == 1 {
 			var last int64
@@ -56,6 +70,64 @@ func (p *postgres) draw(ctx context.Context, under, sequence string, n int64) (f
 		return err
 	})
 	return first, Marked(err)
+}
+
+// drawn are numbers of sequences, those of each in ascending order.
+type drawn map[string][]int64
+
+// lockAndDraw takes the lock of a key if it is free, and draws what a commit needs then: its id, and those of a data file
+// and a rollback file. Without a key, it is held. It draws none where numbers were recorded without being drawn: draw passes over them.
+func (p *postgres) lockAndDraw(ctx context.Context, conn *sql.Conn, key string) (got bool, d drawn, err error) {
+	var commit, file, other, at sql.NullInt64
+	var follow sql.NullBool
+	err = conn.QueryRowContext(ctx, lockAndDraw, key, localKey(sequenceOf[CommitIDs]), localKey(sequenceOf[FileIDs])).
+		Scan(&got, &commit, &file, &other, &follow, &at)
+	if err != nil || !got || !follow.Bool {
+		return got, nil, err
+	}
+	for before := p.drawnTo.Load(); before < at.Int64 && !p.drawnTo.CompareAndSwap(before, at.Int64); {
+		before = p.drawnTo.Load()
+	}
+	// So that it is done, as a rule, when the commit waits for it.
+	p.ends.Go(func() { _ = p.keep(context.Background()) })
+	return got, drawn{CommitIDs: {commit.Int64}, FileIDs: {file.Int64, other.Int64}}, nil
+}
+
+// Each part needs the one before it, so that they are done in this order.
+var lockAndDraw = `WITH got AS MATERIALIZED (SELECT $1::text = '' OR pg_try_advisory_lock(` + keyOf + `) AS ok),
+	entered AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(` + keyAs("$2") + `),
+		pg_advisory_xact_lock_shared(` + keyAs("$3") + `) FROM got WHERE ok),
+	numbers AS MATERIALIZED (SELECT nextval('` + sequenceOf[CommitIDs] + `') AS commit,
+		nextval('` + sequenceOf[FileIDs] + `') AS file, nextval('` + sequenceOf[FileIDs] + `') AS other FROM entered)
+	SELECT ok, commit, file, other,
+		commit > COALESCE((SELECT last FROM sequences WHERE name = '` + CommitIDs + `'), 0)
+			AND file > COALESCE((SELECT last FROM sequences WHERE name = '` + FileIDs + `'), 0),
+		CASE WHEN other > 0 THEN (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint END
+	FROM got LEFT JOIN numbers ON TRUE`
+
+// keep waits until what this server has drawn so far is on PostgreSQL's disk.
+func (p *postgres) keep(ctx context.Context) error {
+	to := p.drawnTo.Load()
+	p.keeping.Lock()
+	defer p.keeping.Unlock()
+	if p.keptTo.Load() >= to {
+		return nil
+	}
+	to = p.drawnTo.Load()
+	ctx, done := context.WithTimeout(ctx, statementTime)
+	defer done()
+	if _, err := p.read.ExecContext(ctx, `SELECT pg_logical_emit_message(TRUE, 'rowback', '')`); err != nil {
+		return Marked(err)
+	}
+	p.kept(to)
+	return nil
+}
+
+// kept notes that what was drawn up to a place in PostgreSQL's log is on its disk: a transaction that began later is.
+func (p *postgres) kept(to int64) {
+	for before := p.keptTo.Load(); before < to && !p.keptTo.CompareAndSwap(before, to); {
+		before = p.keptTo.Load()
+	}
 }
 
 // drawFields reserves field ids in the family's row. A transaction that is about to record it is waited for.

@@ -43,8 +43,8 @@ const (
 	othersFirst = 15 * time.Millisecond
 )
 
-// grip waits until the session has the lock of a name.
-func (p *postgres) grip(ctx context.Context, name string) (*grip, error) {
+// grip waits until the session has the lock of a name, and draws the numbers of a commit with it, if draws.
+func (p *postgres) grip(ctx context.Context, name string, draws bool) (*grip, drawn, error) {
 	key := localKey(name)
 	var asked *session // that says that the lock is wanted
 	defer func() {
@@ -53,9 +53,9 @@ func (p *postgres) grip(ctx context.Context, name string) (*grip, error) {
 		}
 	}()
 	for between := askedFirst; ; between = min(2*between, askedLater) {
-		g, err := p.tryKey(ctx, key)
+		g, numbers, err := p.tryKey(ctx, key, draws)
 		if g != nil || err != nil {
-			return g, err
+			return g, numbers, err
 		}
 		if asked == nil {
 			err := p.do(ctx, func(ctx context.Context, conn *sql.Conn, s *session) error {
@@ -64,12 +64,12 @@ func (p *postgres) grip(ctx context.Context, name string) (*grip, error) {
 				return err
 			})
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return nil, nil, context.Cause(ctx)
 		case <-time.After(between/2 + rand.N(between)): // #nosec G404 -- so that servers do not ask in step
 		}
 	}
@@ -80,19 +80,24 @@ func wantedKey(key string) string { return "wanted " + key }
 
 // tryGrip takes the lock of a name if it is free; nil: it is not.
 func (p *postgres) tryGrip(ctx context.Context, name string) (*grip, error) {
-	return p.tryKey(ctx, localKey(name))
+	g, _, err := p.tryKey(ctx, localKey(name), false)
+	return g, err
 }
 
-func (p *postgres) tryKey(ctx context.Context, key string) (g *grip, err error) {
-	err = p.do(ctx, func(ctx context.Context, conn *sql.Conn, s *session) error {
+func (p *postgres) tryKey(ctx context.Context, key string, draws bool) (g *grip, numbers drawn, err error) {
+	err = p.do(ctx, func(ctx context.Context, conn *sql.Conn, s *session) (err error) {
 		var got bool
-		err := conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock(`+keyOf+`)`, key).Scan(&got)
+		if draws {
+			got, numbers, err = p.lockAndDraw(ctx, conn, key)
+		} else {
+			err = conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock(`+keyOf+`)`, key).Scan(&got)
+		}
 		if got {
 			g = &grip{s, time.Now()}
 		}
 		return err
 	})
-	return g, err
+	return g, numbers, err
 }
 
 // release gives back the lock of a name.

@@ -442,8 +442,12 @@ func aServerStandsStill(t *testing.T) {
 	ended := make(chan error)
 	go func() {
 		ended <- a.Write(t.Context(), func(tx Tx) error {
+			_, err := tx.Last("mine")
 			close(stands)
 			<-goes
+			if err != nil {
+				return err
+			}
 			return tx.Advance("mine", 1)
 		})
 	}()

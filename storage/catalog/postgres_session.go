@@ -258,6 +258,9 @@ const leaveTime = 2 * time.Second
 // want one of them also wait for the other.
 const keyOf = `hashtextextended(current_schema() || ' ' || $1::text, 0)`
 
+// keyAs is keyOf of another parameter.
+func keyAs(parameter string) string { return strings.ReplaceAll(keyOf, "$1", parameter) }
+
 // localKey distinguishes names in PostgreSQL's texts, which have no zeros.
 func localKey(name string) string {
 	h := fnv.New128a()

@@ -80,6 +80,7 @@ var embeddedOnly = map[string]string{
 	"TestWhichErrorsAreOfACutConnection":   "asks no database",
 	"TestErrorsOfOthersAreNotTheDatabases": "asks no database",
 	"TestWhichErrorsAreCertain":            "asks no database",
+	"TestHowManyConnectionsRead":           "asks no database",
 	"TestErrorsOfTheDisk":                  "asks no database",
 	"TestTheCatalogIsPrivate":              "of a file",
 	"TestACatalogIsOpenedAgain":            "of a file",

@@ -12,8 +12,10 @@ import (
 type writer struct {
 	transaction
 	session *session
+	conn    *sql.Conn
 	locks   *lockTable
-	over    func() // ends the transaction's statements, and the session with them
+	queue   []unsent // what is to be sent, in its order
+	over    func()   // ends the transaction's statements, and the session with them
 }
 
 // writingLock is the lock that a transaction holds which writes: they are one after another, over all servers.
@@ -23,8 +25,8 @@ const writingLock = "writing"
 // stands still.
 const waitsFor = 30 * time.Second
 
-// begin begins a transaction that writes, once those before it have ended. If the connection was gone, it is made
-// again.
+// begin begins a transaction that writes. Its first statement waits until those before it have ended. If the connection
+// was gone, it is made again.
 func (p *postgres) begin(ctx context.Context) (*sql.Tx, *writer, func(), error) {
 	tx, w, end, err := p.beginOnce(ctx)
 	if isStale(err) {
@@ -38,7 +40,7 @@ func (p *postgres) beginOnce(ctx context.Context) (*sql.Tx, *writer, func(), err
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	w := &writer{session: s, locks: p.locks}
+	w := &writer{session: s, conn: conn, locks: p.locks}
 	var within context.Context
 	within, w.over = context.WithCancel(context.WithoutCancel(ctx))
 	late := time.AfterFunc(statementTime, w.over)
@@ -50,9 +52,6 @@ func (p *postgres) beginOnce(ctx context.Context) (*sql.Tx, *writer, func(), err
 		w.over()
 		done()
 	})
-	if err == nil {
-		err = w.enter(ctx, within, tx)
-	}
 	if !late.Stop() {
 		err = errors.Join(errSilent, err)
 	}
@@ -60,24 +59,22 @@ func (p *postgres) beginOnce(ctx context.Context) (*sql.Tx, *writer, func(), err
 		end()
 		return nil, nil, nil, err
 	}
+	w.enter(ctx)
 	return tx, w, end, nil
 }
 
-// enter waits for the transactions before this one, and finds out which one it is. The statement that waits is sent
-// with the time that the request has left.
-func (w *writer) enter(ctx, within context.Context, tx *sql.Tx) error {
+// enter has the transaction wait for those before it, and find out which one it is, before its first statement. That
+// waits for the time that the request has left.
+func (w *writer) enter(ctx context.Context) {
 	wait := waitsFor
 	if until, ok := ctx.Deadline(); ok {
 		wait = max(min(wait, time.Until(until)), time.Millisecond)
 	}
-	if _, err := tx.ExecContext(within, `SELECT set_config('lock_timeout', $1, TRUE)`,
-		wait.Round(time.Millisecond).String()); err != nil {
-		return err
+	w.queue = []unsent{
+		{query: `SELECT set_config('lock_timeout', $1, TRUE)`, args: []any{wait.Round(time.Millisecond).String()}},
+		{query: `SELECT pg_advisory_xact_lock(` + keyOf + `)`, args: []any{localKey(writingLock)}},
+		{query: `SELECT pg_current_xact_id()::text, ` + timelineNow, dest: []any{&w.id, &w.timeline}},
 	}
-	if _, err := tx.ExecContext(within, `SELECT pg_advisory_xact_lock(`+keyOf+`)`, localKey(writingLock)); err != nil {
-		return err
-	}
-	return tx.QueryRowContext(within, `SELECT pg_current_xact_id()::text, `+timelineNow).Scan(&w.id, &w.timeline)
 }
 
 // commit commits a transaction. If the connection breaks meanwhile, PostgreSQL is asked what came of it.
@@ -87,5 +84,10 @@ func (p *postgres) commit(ctx context.Context, tx *sql.Tx, w *writer) error {
 	}
 	late := time.AfterFunc(statementTime, w.over)
 	defer late.Stop()
-	return w.commit(ctx, p.read, tx, p.lost.Load)
+	to := p.drawnTo.Load()
+	err := w.commit(ctx, p.read, tx, p.lost.Load)
+	if err == nil {
+		p.kept(to)
+	}
+	return err
 }

@@ -22,7 +22,7 @@ func (tx Tx) AddReceipt(r Receipt) error {
 	if err != nil {
 		return err
 	}
-	return tx.exec(`INSERT INTO receipts (user_name, request_key, fingerprint, answer, created_at)
+	return tx.later(`INSERT INTO receipts (user_name, request_key, fingerprint, answer, created_at)
 		VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (user_name, request_key) DO NOTHING`, r.User, r.Key, r.Fingerprint, answer, micros(r.CreatedAt))
 }
@@ -101,7 +101,7 @@ func (tx Tx) PutJob(j Job) error {
 	if err != nil {
 		return err
 	}
-	return tx.exec(`INSERT INTO jobs (`+jobColumns+`) VALUES ($1, $2, $3, $4, $5, $6)
+	return tx.later(`INSERT INTO jobs (`+jobColumns+`) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (id) DO UPDATE SET progress = excluded.progress, message = excluded.message,
 		answer = excluded.answer, updated_at = excluded.updated_at, promised = ''`,
 		j.ID, j.Progress, j.Message, answer, micros(j.CreatedAt), micros(j.UpdatedAt))

@@ -35,6 +35,10 @@ func (c *Catalog) Draw(ctx context.Context, under, sequence string, n int64) (fi
 	return last + 1, nil
 }
 
+// Keep waits until the numbers that were drawn so far will not be drawn again, whatever becomes of the database. Until
+// then, nothing may be published that has them.
+func (c *Catalog) Keep(ctx context.Context) error { return c.in.keep(ctx) }
+
 // sequences are the last numbers that this process has drawn. No other process has the catalog open.
 type sequences struct {
 	mu   sync.Mutex
@@ -48,7 +52,7 @@ func (tx Tx) Last(sequence string) (int64, error) {
 
 // Advance records that numbers up to last were drawn from a sequence. It never lowers the record.
 func (tx Tx) Advance(sequence string, last int64) error {
-	return tx.exec(`INSERT INTO sequences (name, last) VALUES ($1, $2)
+	return tx.later(`INSERT INTO sequences (name, last) VALUES ($1, $2)
 		ON CONFLICT (name) DO UPDATE SET last = excluded.last WHERE sequences.last < excluded.last`, sequence, last)
 }
 

@@ -69,7 +69,7 @@ func (sqlite) started(context.Context) error { return nil }
 
 func (sqlite) servers(context.Context) ([]Server, error) { return nil, nil }
 
-func (sqlite) grip(context.Context, string) (*grip, error) { return nil, nil }
+func (sqlite) grip(context.Context, string, bool) (*grip, drawn, error) { return nil, nil, nil }
 
 func (sqlite) tryGrip(context.Context, string) (*grip, error) { return nil, nil }
 
@@ -82,6 +82,8 @@ func (sqlite) isLocked(context.Context, string) (bool, error) { return false, ni
 func (sqlite) draw(context.Context, string, string, int64) (int64, error) {
 	return 0, errors.New("no other process draws")
 }
+
+func (sqlite) keep(context.Context) error { return nil }
 
 func (sqlite) drawFields(context.Context, string, int64) (int64, error) {
 	return 0, errors.New("no other process draws")

@@ -135,7 +135,7 @@ func scanSavepoint(s scanner) (p Savepoint, err error) {
 
 // AddSavepoint adds a savepoint's row.
 func (tx Tx) AddSavepoint(p Savepoint) error {
-	return tx.exec(`INSERT INTO savepoints (`+savepointColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+	return tx.later(`INSERT INTO savepoints (`+savepointColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		p.ID, p.DatasetID, p.Number, p.CommitID, p.Description, p.User, micros(p.CreatedAt), micros(p.UpdatedAt))
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -90,8 +91,8 @@ func (b *safeBuffer) String() string {
 	return b.Buffer.String()
 }
 
-// A small commit is two rounds of puts, beside and after which it is asked whose the bucket is, and a read of what was
-// fetched before asks for nothing. Neither lists anything.
+// A small commit is two rounds of puts, and a read of what was fetched before asks for nothing. Now and then it is asked
+// beside and after the puts whose the bucket is. Nothing is listed.
 func TestRequestsToABucket(t *testing.T) {
 	buckettest.Start(t)
 	wire := &buckettest.Wire{}
@@ -101,8 +102,8 @@ func TestRequestsToABucket(t *testing.T) {
 	wire.Took()
 	const whose = "GET /store/p/store.json"
 	c := b.JSON(d, catalog.Upsert, `[{"id":1,"x":"A"}]`)
-	took := wire.Took()
-	if len(took) != 5 || !strings.HasSuffix(took[3], fmt.Sprintf("/%d/commit.json", c.ID)) || took[4] != whose {
+	took := slices.DeleteFunc(wire.Took(), func(request string) bool { return request == whose })
+	if len(took) != 3 || !strings.HasSuffix(took[2], fmt.Sprintf("/%d/commit.json", c.ID)) {
 		t.Errorf("an upsert made these requests: %q", took)
 	}
 	b.Want(d, "head", `{"id":1,"x":"A"}`, `{"id":2,"x":"b"}`)

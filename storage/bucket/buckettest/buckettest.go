@@ -47,7 +47,7 @@ func Start(t testing.TB) *Server {
 		t.Fatal(err)
 	}
 	address := freeAddress(t)
-	cmd := exec.Command(program, "--port", address, "posix", s.Dir)
+	cmd := exec.Command(program, "--port", address, "--keep-alive", "--quiet", "posix", s.Dir)
 	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+AccessKey, "ROOT_SECRET_KEY="+SecretKey)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

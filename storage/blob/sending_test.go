@@ -1,0 +1,119 @@
+package blob_test
+
+import (
+	"bytes"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rowback/rowback/storage/blob"
+	"github.com/rowback/rowback/storage/bucket"
+	"github.com/rowback/rowback/storage/bucket/buckettest"
+)
+
+// sent writes a file of a batch of two parts and a bit, piece by piece, while it is sent, and returns its bytes. At the
+// end, its first part has been put.
+func sent(t *testing.T, r remote, b *blob.Batch, name string) []byte {
+	t.Helper()
+	data := make([]byte, 2*bucket.PartSize+12345)
+	_, _ = rand.NewChaCha8([32]byte{7}).Read(data) // it never fails
+	path := filepath.Join(t.TempDir(), "written.parquet")
+	b.Send(name, path, "commit.json")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	const piece = 3 << 20
+	for at := 0; at < len(data); at += piece {
+		if _, err := f.Write(data[at:min(at+piece, len(data))]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 1000 {
+		for _, request := range r.wire.Took() {
+			if strings.HasPrefix(request, "PUT ") && strings.HasSuffix(request, name) {
+				b.Sent(name)
+				if err := b.Adopt(name, path); err != nil {
+					t.Fatal(err)
+				}
+				return data
+			}
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("no part was put while the file was written")
+	return nil
+}
+
+// A large file goes to the bucket while it is written. It is an object only once its batch is published.
+func TestALargeFileGoesWhileItIsWritten(t *testing.T) {
+	for _, broken := range []string{"", buckettest.Busy, buckettest.Failed, buckettest.Lost} {
+		r := openRemote(t, buckettest.Start(t), "p", blob.RemoteOptions{})
+		b, err := r.Batch("d/1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := sent(t, r, b, "data.parquet")
+		if there, err := r.bucket.Size(t.Context(), "objects/d/1/data.parquet"); err == nil {
+			t.Errorf("%s: it is there before it is published: %d bytes", broken, there)
+		}
+		if err := b.Write("commit.json", []byte("the description")); err != nil {
+			t.Fatal(err)
+		}
+		if broken != "" {
+			r.wire.Break("POST", broken, 1)
+		}
+		if err := b.Publish(); err != nil {
+			t.Fatalf("%s: %v", broken, err)
+		}
+		in, _, err := r.bucket.Read(t.Context(), "objects/d/1/data.parquet")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(in)
+		if err != nil || !bytes.Equal(got, data) {
+			t.Errorf("%s: it has %d bytes, %v", broken, len(got), err)
+		}
+		in.Close()
+	}
+}
+
+// What was sent of a batch that is given up is removed at once, and so is the note of it.
+func TestWhatWasSentOfARefusedBatchIsRemoved(t *testing.T) {
+	s := buckettest.Start(t)
+	r := openRemote(t, s, "p", blob.RemoteOptions{})
+	b, err := r.Batch("d/1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent(t, r, b, "data.parquet")
+	if err := b.Discard(); err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, request := range r.wire.Took() {
+		if strings.HasPrefix(request, "DELETE ") {
+			left = append(left, request)
+		}
+	}
+	if len(left) != 1 {
+		t.Errorf("these requests removed it: %q", left)
+	}
+	_ = filepath.WalkDir(s.Dir, func(path string, e os.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			if info, err := e.Info(); err == nil && info.Size() > 1<<20 {
+				t.Errorf("the bucket has %s", path)
+			}
+		}
+		return nil
+	})
+	notes, err := os.ReadDir(filepath.Join(r.root, blob.RemoteDir, "intents"))
+	if err != nil || len(notes) > 0 {
+		t.Errorf("notes: %v, %v", notes, err)
+	}
+}
