@@ -246,7 +246,7 @@ func (g *group) issue(ctx context.Context) error {
 // can't be recorded, they are withdrawn, so that the clients' answers and a restart agree.
 func (g *group) index(ctx context.Context) error {
 	if err := g.store.recorder.record(ctx, g.record); err != nil {
-		return g.withdraw(ctx, g.store.doubled(err))
+		return g.withdraw(ctx, g.store.doubled(headMoved(err)))
 	}
 	return nil
 }

@@ -150,10 +150,11 @@ func (j *journal) label(ctx context.Context, r Request, f func(tx catalog.Tx, l 
 				return err
 			}
 		}
-		if err := f(tx, l); err != nil {
-			return j.doubled(err)
+		err := f(tx, l)
+		if err == nil {
+			err = l.record(tx)
 		}
-		return l.record(tx)
+		return j.doubled(err)
 	})
 	switch {
 	case errors.Is(err, errDry):

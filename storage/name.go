@@ -21,7 +21,12 @@ func nameTaken(err error, name string) error {
 	if catalog.IsDuplicate(err) {
 		return taken(name)
 	}
-	if errors.Is(err, catalog.ErrMoved) {
+	return headMoved(err)
+}
+
+// headMoved returns the refusal of a change whose head another server has moved, as a client may see it.
+func headMoved(err error) error {
+	if errors.Is(err, catalog.ErrMoved) && fault.KindOf(err) == fault.Internal {
 		return fault.Errorf(fault.Unavailable, "head_moved", "The server was cut off from the database of its catalog while "+
 			"this was made, and another server has changed the dataset since. Nothing was changed. Send the request again.").
 			Because(err)

@@ -46,8 +46,14 @@ func (p *publication) record(tx catalog.Tx) error {
 func (p *publication) addCommits(tx catalog.Tx) error {
 	// First: a head that has moved ends the transaction before anything else is written.
 	drafts := p.drafts()
+	renames := p.properties.Name != p.head.Dataset.Name
+	if renames { // so that what is refused below is the name, and not what was to be recorded before
+		if err := tx.Send(); err != nil {
+			return err
+		}
+	}
 	err := tx.MoveHead(p.commit.DatasetID, drafts[0].commit.Previous, p.commit.ID, p.properties.Name)
-	if err == nil && p.properties.Name != p.head.Dataset.Name {
+	if err == nil && renames {
 		err = tx.Send()
 	}
 	if err != nil {

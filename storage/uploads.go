@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"os"
 	"slices"
 	"time"
 
@@ -46,17 +45,18 @@ func (u *Uploads) Keep(ctx context.Context, of catalog.Upload, path string) erro
 	if err := u.halted(); err != nil {
 		return err
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
 	if err := u.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.AddUpload(of) }); err != nil {
 		return err
 	}
-	if err := u.remote.PutUpload(ctx, of.ID, path); err != nil {
+	size, err := u.remote.PutUpload(ctx, of.ID, path)
+	if err != nil {
 		return err
 	}
-	if err := u.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.CompleteUpload(of.ID, info.Size()) }); err != nil {
+	err = u.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.CompleteUpload(of.ID, size) })
+	if errors.Is(err, catalog.ErrNotFound) { // so many newer ones came meanwhile that it had to make room
+		return errors.Join(ErrNoUpload, u.remote.RemoveUpload(ctx, of.ID))
+	}
+	if err != nil {
 		return err
 	}
 	return u.Few(ctx, MostUploads)

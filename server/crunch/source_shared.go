@@ -2,7 +2,6 @@ package crunch
 
 import (
 	"context"
-	"os"
 
 	"github.com/rowback/rowback/server/calls"
 	"github.com/rowback/rowback/storage"
@@ -17,8 +16,8 @@ type sharedSources struct{ uploads *storage.Uploads }
 // put implements sources.
 func (s sharedSources) put(ctx context.Context, one source) error {
 	defer one.upload.Remove()
-	return s.uploads.Keep(ctx,
-		catalog.Upload{ID: one.id, User: one.user, Name: one.name, Format: string(one.upload.Format)}, one.upload.Path)
+	return noSource(one.id, s.uploads.Keep(ctx,
+		catalog.Upload{ID: one.id, User: one.user, Name: one.name, Format: string(one.upload.Format)}, one.upload.Path))
 }
 
 // sourceOf returns an upload as a source.
@@ -43,7 +42,7 @@ func (s sharedSources) open(ctx context.Context, one source) (u calls.Upload, do
 	u.Upload, err = s.uploads.Open(ctx, catalog.Upload{
 		ID: one.id, Format: string(one.upload.Format), Size: one.upload.Size,
 	})
-	return u, func() { os.Remove(u.Path) }, noSource(one.id, err)
+	return u, u.Remove, noSource(one.id, err)
 }
 
 // delete implements sources.

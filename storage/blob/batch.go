@@ -16,7 +16,10 @@ type Batch struct {
 	others []string // of names, those that were not written here, with permissions of their own
 	isDone bool     // it is published
 
-	sends map[string]*sending // the objects that go to a bucket before the batch is published, by name
+	sends   map[string]*sending // the objects that go to a bucket before the batch is published, by name
+	noted   *sending            // one that was given up after the batch's intent was noted
+	isLeft  bool                // of one that was given up, something is left in the bucket
+	isTried bool                // it was tried to publish it in a bucket
 }
 
 // publisher has batches become visible: in their order, each whole or not at all; if whole is set, after a crash too.
@@ -39,8 +42,16 @@ func (d *Dir) Batch(key string) (*Batch, error) {
 
 // Path returns the path at which the caller writes the object of that name before Publish.
 func (b *Batch) Path(name string) string {
-	b.names, b.others = append(b.names, name), append(b.others, name)
+	b.add(name)
+	b.others = append(b.others, name)
 	return filepath.Join(b.dir.root, b.staged, name)
+}
+
+// add makes a name one of the batch's. A path may be asked for more than once.
+func (b *Batch) add(name string) {
+	if !slices.Contains(b.names, name) {
+		b.names = append(b.names, name)
+	}
 }
 
 // Key returns the key that the object of that name will have.
@@ -48,7 +59,7 @@ func (b *Batch) Key(name string) string { return b.key + "/" + name }
 
 // Write writes an object of the batch.
 func (b *Batch) Write(name string, data []byte) error {
-	b.names = append(b.names, name)
+	b.add(name)
 	if err := b.dir.hook("write", filepath.Join(b.staged, name)); err != nil {
 		return err
 	}
@@ -57,7 +68,8 @@ func (b *Batch) Write(name string, data []byte) error {
 
 // Adopt moves a scratch file into the batch, as the object of that name.
 func (b *Batch) Adopt(name, path string) error {
-	b.names, b.others = append(b.names, name), append(b.others, name)
+	b.add(name)
+	b.others = append(b.others, name)
 	return b.dir.rename(b.dir.relative(path), filepath.Join(b.staged, name))
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/rowback/rowback/storage/bucket"
 )
@@ -47,8 +48,9 @@ func (r *Remote) PutPromised(key string, data []byte) (Placed, error) {
 	return Placed{}, replaced(r.putOver(ctx, there, data))
 }
 
-// Recant implements Changes. The object in the place has other bytes after it than before, whatever they say: so a
-// server that stands still, or its request that is on its way, finds that what it was to replace is not there.
+// Recant implements Changes. The object in the place has other bytes after it than it had before and when the promise was
+// made, whatever they say: so a server that stands still, or its request that is on its way, even a second time, finds
+// that what it was to replace is not there.
 func (r *Remote) Recant(p Promise, again func(text []byte) []byte) error {
 	ctx := context.Background()
 	if err := r.hook("put", named(p.Key)); err != nil {
@@ -74,12 +76,14 @@ func (r *Remote) Recant(p Promise, again func(text []byte) []byte) error {
 // recanted returns what takes the place of a text that is there; nil: it is what others have put since.
 func (p Promise) recanted(there []byte, again func([]byte) []byte) []byte {
 	switch {
+	case p.IsNew && sumOf(there) == p.Sum && isTombstone(p.Former):
+		return append(slices.Clone(p.Former), '\n')
 	case p.IsNew && there == nil, p.IsNew && sumOf(there) == p.Sum:
 		return tombstone
 	case isTombstone(there) && (p.IsNew || bytes.Equal(there, p.Former)):
 		return append(there, '\n')
 	case sumOf(there) == p.Sum:
-		return p.Former
+		return again(p.Former)
 	case there != nil && bytes.Equal(there, p.Former):
 		return again(there)
 	}

@@ -49,6 +49,7 @@ func (r *Remote) publish(batches []*Batch, _ bool) error {
 	g, together := errgroup.WithContext(ctx)
 	g.SetLimit(maxPuts)
 	for _, b := range batches {
+		b.isTried = true // from here on, what is left of it is found by its intent
 		if err := r.intend(ctx, b.key, b.description()); err != nil {
 			return err
 		}
@@ -97,7 +98,8 @@ const (
 func (r *Remote) isMineStill(ctx context.Context) error {
 	r.asking.Lock()
 	defer r.asking.Unlock()
-	if time.Since(r.asked) < mineFor {
+	// By both clocks: one of them stands still while the machine is suspended, and the other one may be set.
+	if since := time.Now().Round(0).Sub(r.asked.Round(0)); time.Since(r.asked) < mineFor && since >= 0 && since < mineFor {
 		return nil
 	}
 	now := time.Now()

@@ -3,6 +3,7 @@ package blob
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -29,9 +30,11 @@ type sending struct {
 	file  *os.File // nil: it is not there yet
 	whole bool     // it does not grow any more
 
-	parts *bucket.Parts // nil: it is too small so far
+	parts *bucket.Parts // nil: it is too small so far, or nothing of it is to be removed
 	at    int64         // up to where it was sent
 	err   error         // once ended is closed
+
+	isNoted bool // the batch's intent was noted
 }
 
 // followEvery is how often it is looked whether there is more of a file to be sent, and followParts how many parts of it
@@ -74,15 +77,21 @@ func (b *Batch) Sent(name string) {
 // Unsend gives up what was sent of an object.
 func (b *Batch) Unsend(name string) {
 	if s := b.sends[name]; s != nil {
-		s.giveUp()
+		if isGone := s.giveUp(); s.isNoted {
+			b.noted, b.isLeft = s, b.isLeft || !isGone
+		}
 		delete(b.sends, name)
 	}
 }
 
-// unsend gives up all that was sent.
+// unsend gives up all that was sent of a batch that is discarded. If nothing of it is left, its intent is removed: not
+// where it was tried to publish it, as other objects of it may be there.
 func (b *Batch) unsend() {
 	for name := range b.sends {
 		b.Unsend(name)
+	}
+	if b.noted != nil && !b.isLeft && !b.isTried {
+		b.noted.forget()
 	}
 }
 
@@ -147,6 +156,7 @@ func (s *sending) next(ctx context.Context, g *errgroup.Group, file *os.File, si
 		if err := s.remote.intend(ctx, s.batch.Key, s.batch.Description); err != nil {
 			return err
 		}
+		s.isNoted = true
 		if s.parts, err = s.remote.bucket.Begin(ctx, s.key); err != nil {
 			s.parts = nil
 			return err
@@ -158,8 +168,8 @@ func (s *sending) next(ctx context.Context, g *errgroup.Group, file *os.File, si
 	return nil
 }
 
-// finish makes what was sent the object; done is false where it has to be put as a whole.
-func (s *sending) finish(ctx context.Context) (done bool, err error) {
+// finish makes what was sent the object of the file at path; done is false where it has to be put as a whole.
+func (s *sending) finish(ctx context.Context, path string) (done bool, err error) {
 	select {
 	case <-s.ended:
 	case <-ctx.Done():
@@ -170,9 +180,13 @@ func (s *sending) finish(ctx context.Context) (done bool, err error) {
 		return false, nil
 	}
 	if s.err == nil {
+		s.err = s.isOf(path)
+	}
+	if s.err == nil {
 		s.err = s.parts.Complete(ctx)
 	}
 	if s.err == nil {
+		s.parts = nil
 		return true, nil
 	}
 	s.remote.log.Warn("an object could not be put in parts while it was written, and is put again", "key", s.key,
@@ -181,17 +195,35 @@ func (s *sending) finish(ctx context.Context) (done bool, err error) {
 	return false, nil
 }
 
+// isOf makes sure that what was sent is the file at a path: a file may have been made anew, or cut short.
+func (s *sending) isOf(path string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sent, err := s.file.Stat()
+	if err != nil {
+		return err
+	}
+	is, err := os.Stat(path)
+	if err == nil && (!os.SameFile(sent, is) || is.Size() != s.at) {
+		err = fmt.Errorf("%d bytes of another file were sent than the %d that it has", s.at, is.Size())
+	}
+	return err
+}
+
 // giveUp ends the sending and removes what was sent.
-func (s *sending) giveUp() {
+func (s *sending) giveUp() (isGone bool) {
 	s.stop()
 	<-s.ended
 	s.close()
-	if s.parts != nil && s.abort() {
-		ctx, cancel := context.WithTimeout(context.Background(), readyWithin)
-		defer cancel()
-		if err := s.remote.ledger.Swept(ctx, s.batch.Key); err != nil {
-			s.remote.log.Warn("a note of an upload that was refused could not be removed", "key", s.key, "error", err)
-		}
+	return s.parts == nil || s.abort()
+}
+
+// forget removes the batch's intent.
+func (s *sending) forget() {
+	ctx, cancel := context.WithTimeout(context.Background(), readyWithin)
+	defer cancel()
+	if err := s.remote.ledger.Swept(ctx, s.batch.Key); err != nil {
+		s.remote.log.Warn("a note of an upload that was refused could not be removed", "key", s.key, "error", err)
 	}
 }
 
@@ -202,8 +234,10 @@ func (s *sending) abort() (done bool) {
 	err := s.parts.Abort(ctx)
 	if err != nil {
 		s.remote.log.Warn("the parts of an upload that was given up are removed in a day", "key", s.key, "error", err)
+		return false
 	}
-	return err == nil
+	s.parts = nil
+	return true
 }
 
 func (s *sending) close() {
@@ -217,13 +251,14 @@ func (s *sending) close() {
 
 // send puts the object of a file of a batch.
 func (r *Remote) send(ctx context.Context, b *Batch, name string) error {
+	path := filepath.Join(r.root, b.staged, name)
 	if s := b.sends[name]; s != nil {
 		b.Sent(name)
-		if done, err := s.finish(ctx); done || err != nil {
+		if done, err := s.finish(ctx, path); done || err != nil {
 			return err
 		}
 	}
-	return r.bucket.PutFile(ctx, named(b.Key(name)), filepath.Join(r.root, b.staged, name))
+	return r.bucket.PutFile(ctx, named(b.Key(name)), path)
 }
 
 // SyncUnpublished does nothing: what is published is in the bucket.

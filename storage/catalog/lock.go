@@ -189,7 +189,7 @@ func (t *lockTable) setGrip(name string, g *grip) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if queue := t.queues[name]; len(queue) > 0 {
-		queue[0].grip = g
+		queue[0].grip, queue[0].drawn = g, nil // what the former session drew may be lost with it
 	}
 }
 

@@ -16,7 +16,7 @@ type reader struct {
 	db     *sql.DB
 	conn   *sql.Conn // nil: none yet
 	began  bool
-	served bool // a row was read
+	served bool // a statement was answered, at least in part
 }
 
 // beginsReading begins a transaction that sees one state.
@@ -42,6 +42,9 @@ func (r *reader) each(ctx context.Context, query string, args []any, f func(scan
 			}
 			return r.run(ctx, made.Conn(), query, args, f)
 		})
+		if err == nil {
+			r.served = true // what follows is to see the same state
+		}
 		if err == nil || r.served || !isStale(err) {
 			return err
 		}

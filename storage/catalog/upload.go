@@ -15,9 +15,10 @@ func (tx Tx) AddUpload(u Upload) error {
 		VALUES ($1, $2, $3, $4, -1, `+databaseTime+`)`, u.ID, u.User, u.Name, u.Format)
 }
 
-// CompleteUpload notes that a file is there, and of what size.
+// CompleteUpload notes that a file is there, and of what size. If the file was forgotten meanwhile, the error is
+// ErrNotFound.
 func (tx Tx) CompleteUpload(id string, size int64) error {
-	return tx.exec(`UPDATE uploads SET size = $2 WHERE id = $1`, id, size)
+	return tx.one(ErrNotFound, `UPDATE uploads SET size = $2 WHERE id = $1`, id, size)
 }
 
 // ForgetUpload forgets a file.
