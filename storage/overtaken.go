@@ -13,8 +13,8 @@ import (
 var errNumberTaken = fault.Errorf(fault.Unavailable, "number_taken",
 	"Another server has published a commit under the number of this one. Nothing was changed. Send the request again.")
 
-// numberTaken returns the refusal of a commit in whose place there is another one. Where no other server is to write, that is
-// one which must not.
+// numberTaken returns the refusal of a commit in whose place there is another one. Where no other server is to write,
+// that is one which must not.
 func (j *journal) numberTaken(err error) error {
 	if j.catalog.IsShared() {
 		return errNumberTaken.Because(err)

@@ -48,9 +48,9 @@ func (r *Remote) PutPromised(key string, data []byte) (Placed, error) {
 	return Placed{}, replaced(r.putOver(ctx, there, data))
 }
 
-// Recant implements Changes. The object in the place has other bytes after it than it had before and when the promise was
-// made, whatever they say: so a server that stands still, or its request that is on its way, even a second time, finds
-// that what it was to replace is not there.
+// Recant implements Changes. The object in the place has other bytes after it than it had before and when the promise
+// was made, whatever they say: so a server that stands still, or its request that is on its way, even a second time,
+// finds that what it was to replace is not there.
 func (r *Remote) Recant(p Promise, again func(text []byte) []byte) error {
 	ctx := context.Background()
 	if err := r.hook("put", named(p.Key)); err != nil {

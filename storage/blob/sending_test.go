@@ -2,10 +2,13 @@ package blob_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -114,6 +117,69 @@ func TestWhatWasSentOfARefusedBatchIsRemoved(t *testing.T) {
 	})
 	notes, err := os.ReadDir(filepath.Join(r.root, blob.RemoteDir, "intents"))
 	if err != nil || len(notes) > 0 {
+		t.Errorf("notes: %v, %v", notes, err)
+	}
+}
+
+// A file that was made anew after it was sent is put as it is now, and nothing stays of what was sent before.
+func TestAFileThatWasMadeAnewIsPutAgain(t *testing.T) {
+	r := openRemote(t, buckettest.Start(t), "p", blob.RemoteOptions{})
+	b, err := r.Batch("d/1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := sent(t, r, b, "data.parquet")
+	path := b.Path("data.parquet")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(data)
+	if err := errors.Join(os.WriteFile(path, data, 0o600), b.Write("commit.json", []byte("it"))); err != nil {
+		t.Fatal(err)
+	}
+	r.wire.Took()
+	if err := b.Publish(); err != nil {
+		t.Fatal(err)
+	}
+	begun := 0
+	for _, request := range r.wire.Took() {
+		if strings.HasPrefix(request, "POST ") && strings.HasSuffix(request, "data.parquet") {
+			begun++
+		}
+	}
+	if begun > 2 { // of one upload: its beginning and its end
+		t.Errorf("it was put more than once: %d requests", begun)
+	}
+	in, _, err := r.bucket.Read(t.Context(), "objects/d/1/data.parquet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	if got, err := io.ReadAll(in); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("%d bytes, %v: it is not the file as it was made last", len(got), err)
+	}
+}
+
+// A batch that could not be published keeps its intent: other objects of it may be there.
+func TestAnIntentStaysWhereItWasTriedToPublish(t *testing.T) {
+	r := openRemote(t, buckettest.Start(t), "p", blob.RemoteOptions{
+		Mine: func(context.Context) error { return errors.New("it is another server's") },
+	})
+	b, err := r.Batch("d/1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent(t, r, b, "data.parquet")
+	if err := b.Write("commit.json", []byte("it")); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Publish(); err == nil {
+		t.Fatal("it was published")
+	}
+	if err := b.Discard(); err != nil {
+		t.Fatal(err)
+	}
+	if notes, err := os.ReadDir(filepath.Join(r.root, blob.RemoteDir, "intents")); err != nil || len(notes) != 1 {
 		t.Errorf("notes: %v, %v", notes, err)
 	}
 }
