@@ -35,6 +35,9 @@ var postgresOnly = map[string]func(*testing.T){
 	"answer":   aLostAnswer,
 	"ledger":   aLedgerOfServers,
 	"versions": versionsBesideEachOther,
+	"later":    statementsSentLater,
+	"reader":   aCutReader,
+	"syncs":    allConnectionsSync,
 }
 
 // columnsOf describes the tables of a catalog: their columns with what may be in them, and their keys.

@@ -149,9 +149,7 @@ func (p *postgres) claim(ctx context.Context, conn *pgx.Conn) error {
 			return err
 		}
 	}
-	// What is answered must be durable, whatever the database's default is.
-	if _, err := conn.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', FALSE)
-		WHERE current_setting('synchronous_commit') = 'off'`); err != nil {
+	if err := syncs(ctx, conn); err != nil {
 		return err
 	}
 	if err := p.isSame(ctx, conn); err != nil {
@@ -175,9 +173,19 @@ func (p *postgres) reads(ctx context.Context, conn *pgx.Conn) error {
 		return ErrFailover
 	}
 	err := p.isSame(ctx, conn)
+	if err == nil {
+		err = syncs(ctx, conn) // promises, and what is drawn, are kept on these connections
+	}
 	if err != nil {
 		_ = conn.Close(ctx) // the refusal is what counts
 	}
+	return err
+}
+
+// syncs has a session wait for the disk: what is answered must be durable, whatever the database's default is.
+func syncs(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', FALSE)
+		WHERE current_setting('synchronous_commit') = 'off'`)
 	return err
 }
 
