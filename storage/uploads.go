@@ -48,11 +48,10 @@ func (u *Uploads) Keep(ctx context.Context, of catalog.Upload, path string) erro
 	if err := u.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.AddUpload(of) }); err != nil {
 		return err
 	}
-	size, err := u.remote.PutUpload(ctx, of.ID, path)
-	if err != nil {
+	if err := u.remote.PutUpload(ctx, of.ID, path); err != nil {
 		return err
 	}
-	err = u.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.CompleteUpload(of.ID, size) })
+	err := u.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.CompleteUpload(of.ID, of.Size) })
 	if errors.Is(err, catalog.ErrNotFound) { // so many newer ones came meanwhile that it had to make room
 		return errors.Join(ErrNoUpload, u.remote.RemoveUpload(ctx, of.ID))
 	}

@@ -17,7 +17,8 @@ type sharedSources struct{ uploads *storage.Uploads }
 func (s sharedSources) put(ctx context.Context, one source) error {
 	defer one.upload.Remove()
 	return noSource(one.id, s.uploads.Keep(ctx,
-		catalog.Upload{ID: one.id, User: one.user, Name: one.name, Format: string(one.upload.Format)}, one.upload.Path))
+		catalog.Upload{ID: one.id, User: one.user, Name: one.name, Format: string(one.upload.Format), Size: one.upload.Size},
+		one.upload.Path))
 }
 
 // sourceOf returns an upload as a source.

@@ -3,26 +3,21 @@ package blob
 import (
 	"context"
 	"errors"
-	"os"
 )
 
 // uploadsDir has files in the bucket that clients have uploaded to use later. They are not objects of a dataset: a start
 // and a check do not look at them, and whoever put them knows their names.
 const uploadsDir = "uploads"
 
-// PutUpload puts a file to the bucket under a name of its own, and returns its size in bytes.
-func (r *Remote) PutUpload(ctx context.Context, name, path string) (size int64, err error) {
+// PutUpload puts a file to the bucket under a name of its own.
+func (r *Remote) PutUpload(ctx context.Context, name, path string) error {
 	if err := errors.Join(r.isSettled(), r.mine(ctx)); err != nil {
-		return 0, err
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return 0, err
+		return err
 	}
 	if err := r.hook("put", uploadsDir+"/"+name); err != nil {
-		return 0, err
+		return err
 	}
-	return info.Size(), r.bucket.PutFile(ctx, uploadsDir+"/"+name, path)
+	return r.bucket.PutFile(ctx, uploadsDir+"/"+name, path)
 }
 
 // FetchUpload copies a file that was put there to a new scratch file, which the caller removes. Without the file the

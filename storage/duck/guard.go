@@ -26,20 +26,26 @@ type Guard interface {
 func (c *Conn) Guard(g Guard) { c.guard = g }
 
 // guarded runs a statement under the guard. The statements of a locked sandbox are clients' and are not searched for
-// files: they can only read what the views name, whose files were checked before.
+// files: they can only read those that it was confined to, which were checked before.
 func (c *Conn) guarded(ctx context.Context, query string, run func() error) error {
+	if c.guard == nil || c.locked {
+		return c.guardedFiles(ctx, nil, run)
+	}
+	return c.guardedFiles(ctx, scanned(query), run)
+}
+
+// guardedFiles runs a statement that reads files under the guard, or lets later ones read them.
+func (c *Conn) guardedFiles(ctx context.Context, paths []string, run func() error) error {
 	if c.guard == nil {
 		return run()
 	}
-	if !c.locked {
-		if paths := scanned(query); len(paths) > 0 {
-			c.reads = append(c.reads, paths...)
-			c.release = append(c.release, c.guard.Hold(paths))
-			if err := c.guard.Check(ctx, paths); err != nil {
-				return err
-			}
-			c.changed = append(c.changed, c.guard.Seen(paths))
+	if len(paths) > 0 {
+		c.reads = append(c.reads, paths...)
+		c.release = append(c.release, c.guard.Hold(paths))
+		if err := c.guard.Check(ctx, paths); err != nil {
+			return err
 		}
+		c.changed = append(c.changed, c.guard.Seen(paths))
 	}
 	return c.unchanged(ctx, c.blame(ctx, run()))
 }

@@ -31,7 +31,9 @@ func (c *Conn) Lock(ctx context.Context, s Scope) error {
 			return err
 		}
 	}
-	err := c.guarded(ctx, text, func() (err error) {
+	// Not those of its views alone: the client's statement may name files itself, as the conditions of gates do.
+	files := slices.Compact(slices.Sorted(slices.Values(append(scanned(text), s.Files...))))
+	err := c.guardedFiles(ctx, files, func() (err error) {
 		if isLent && s.Keep {
 			return l.confine(ctx, s, key)
 		}

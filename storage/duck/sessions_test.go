@@ -441,6 +441,21 @@ func TestGuards(t *testing.T) {
 	}
 }
 
+// What a sandbox is confined to is checked before, whether its views name it or the statement that comes then does.
+func TestTheFilesOfASandboxAreGuarded(t *testing.T) {
+	conn, guard := connection(t), checker{}
+	conn.Guard(&guard)
+	view := "CREATE VIEW v AS SELECT 1 AS one FROM read_parquet(" + Texts([]string{"/none/b"}) + ") LIMIT 0"
+	refused := errors.New("refused")
+	guard.refuse = refused
+	if err := conn.Lock(t.Context(), Scope{Files: []string{"/none/b", "/none/a"}, Setup: []string{view}}); !errors.Is(err, refused) {
+		t.Errorf("a file that is refused: %v", err)
+	}
+	if want := []string{"check /none/a /none/b"}; !slices.Equal(guard.log, want) || guard.held != 2 {
+		t.Errorf("%v, %d held", guard.log, guard.held)
+	}
+}
+
 // An error that makes an instance unusable is noticed once it is returned; others are not taken for one.
 func TestFatalErrors(t *testing.T) {
 	for _, c := range []struct {
