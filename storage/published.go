@@ -24,13 +24,13 @@ type Published struct {
 
 	manyFiles int // of how many data files on the current state has compacted ones in place of small ones
 
-	making sync.Mutex // states are made one after the other: they share most of what is made
-
-	mu     sync.Mutex
-	states map[publishedKey]*publishedState
-	after  map[publishedKey]catalog.Commit // the commits after others
-	shelf  map[string]shelved
-	chunks map[string]publishedChunk
+	mu      sync.Mutex
+	making  map[string]chan struct{} // by family: its states are made one after the other, as they share most of it
+	states  map[publishedKey]*publishedState
+	schemas map[int]published.Schema        // states share those, too: they may have thousands of columns
+	after   map[publishedKey]catalog.Commit // the commits after others
+	shelf   map[string]shelved
+	chunks  map[string]publishedChunk
 }
 
 // How long what is on the shelf stays there, and after what time it is made anew if it is asked for. So what an answer
@@ -48,9 +48,10 @@ const (
 
 // How many states, names on the shelf and manifests are known in memory at most.
 const (
-	maxStates = 20_000
-	maxShelf  = 200_000
-	maxChunks = 2000
+	maxStates  = 20_000
+	maxSchemas = 1000
+	maxShelf   = 200_000
+	maxChunks  = 2000
 )
 
 // manyFiles is from how many data files on engines are given compacted files in place of small ones. Below, they open
@@ -60,9 +61,9 @@ const manyFiles = 256
 
 func newPublished(f *Files, h *History) *Published {
 	return &Published{
-		Files: f, history: h, manyFiles: manyFiles, states: map[publishedKey]*publishedState{},
-		after: map[publishedKey]catalog.Commit{}, shelf: map[string]shelved{},
-		chunks: map[string]publishedChunk{},
+		Files: f, history: h, manyFiles: manyFiles, making: map[string]chan struct{}{},
+		states: map[publishedKey]*publishedState{}, schemas: map[int]published.Schema{},
+		after: map[publishedKey]catalog.Commit{}, shelf: map[string]shelved{}, chunks: map[string]publishedChunk{},
 	}
 }
 
@@ -77,7 +78,8 @@ type publishedKey struct {
 type publishedState struct {
 	snapshot published.Snapshot
 	leftOut  []published.LeftOut
-	made     time.Time
+	made     time.Time // when the oldest part of it was
+	list     string    // the name on the shelf of its manifest list
 }
 
 // shelved is what is known to be on the shelf.
@@ -89,7 +91,8 @@ type shelved struct {
 // wantedStates are the states that a table has to list.
 type wantedStates struct {
 	dataset catalog.Dataset
-	removal int64
+	removal int64            // the last one of the family, which changed what is stored
+	erase   int64            // the last one that was an erase (eraseOf)
 	head    int64            // the state that is current
 	tags    map[string]int64 // commits by name
 	commits []int64          // of all states, ascending
@@ -107,19 +110,41 @@ func (p *Published) Table(ctx context.Context, dataset, ref string, all bool) (t
 			return t, err
 		}
 		t, err = p.table(ctx, w)
-		if err != nil {
-			return t, err
+		goesOn, errCheck := p.goesOn(context.WithoutCancel(ctx), w)
+		if err == nil {
+			err = errCheck
 		}
-		now, err := p.lastRemoval(ctx, w.dataset.FamilyID)
-		if err != nil || now == w.removal {
-			return t, err
-		}
-		// Rows were removed for ever meanwhile: nothing that has them may stay.
-		if err := p.forget(ctx, w.dataset.FamilyID); err != nil {
+		if goesOn || errCheck != nil || ctx.Err() != nil {
 			return t, err
 		}
 	}
 	return t, errGone
+}
+
+// goesOn reports whether no rows were removed for ever while states were made. If records were erased, nothing that has
+// them may stay: also when the client has left, and what was made is of no use.
+func (p *Published) goesOn(ctx context.Context, w wantedStates) (ok bool, err error) {
+	var removal, erase int64
+	err = p.catalog.Read(ctx, func(tx catalog.Tx) error {
+		if removal, err = tx.LastRemoval(w.dataset.FamilyID); err == nil {
+			erase, err = eraseOf(tx, w.dataset.FamilyID)
+		}
+		return err
+	})
+	if err == nil && erase != w.erase {
+		err = p.forget(ctx, w.dataset.FamilyID)
+	}
+	return removal == w.removal, err
+}
+
+// eraseOf returns the last erase of a family; 0: there was none. What is published is in a directory of that number, so
+// what has erased records is told by its name, whoever made it, and is never taken for what was made since.
+func eraseOf(tx catalog.Tx, family string) (int64, error) {
+	list, err := tx.Removals(family, catalog.Erase, math.MaxInt64, 1)
+	if err != nil || len(list) == 0 {
+		return 0, err
+	}
+	return list[0].ID, nil
 }
 
 // wanted finds the states that a table has to list.
@@ -130,7 +155,10 @@ func (p *Published) wanted(ctx context.Context, dataset, ref string, all bool) (
 			return err
 		}
 		w = wantedStates{dataset: d, head: d.Head, tags: map[string]int64{}}
-		if w.removal, err = lastRemovalOf(tx, d.FamilyID); err != nil {
+		if w.removal, err = tx.LastRemoval(d.FamilyID); err != nil {
+			return err
+		}
+		if w.erase, err = eraseOf(tx, d.FamilyID); err != nil {
 			return err
 		}
 		if ref != "" {
@@ -220,25 +248,15 @@ func (w *wantedStates) addNewest(tx catalog.Tx) error {
 	return nil
 }
 
-func lastRemovalOf(tx catalog.Tx, family string) (int64, error) {
-	list, err := tx.FamilyRemovals(family)
-	if err != nil || len(list) == 0 {
-		return 0, err
-	}
-	return list[len(list)-1].ID, nil
-}
-
-func (p *Published) lastRemoval(ctx context.Context, family string) (last int64, err error) {
-	err = p.catalog.Read(ctx, func(tx catalog.Tx) error { last, err = lastRemovalOf(tx, family); return err })
-	return last, err
-}
-
 // table makes what is missing of the states, and describes them. The location is where engines would write before the
 // catalog refuses it: not among the objects.
 func (p *Published) table(ctx context.Context, w wantedStates) (published.Table, error) {
 	t := published.Table{
 		Dataset: w.dataset.ID, Location: p.blobs.ShelfAddress(w.dataset.FamilyID + "/not-writable"), Head: w.head, Tags: w.tags, Log: max(w.log, 1),
 		Updated: w.dataset.CreatedAt, Properties: map[string]string{"rowback.dataset": w.dataset.Name},
+	}
+	if err := p.lookAtShelf(ctx, w); err != nil {
+		return t, err
 	}
 	for _, commit := range w.commits {
 		s, err := p.state(ctx, w, commit)
@@ -349,26 +367,4 @@ func (p *Published) next(ctx context.Context, dataset string, commit int64) (nex
 	}
 	p.after[key] = next
 	return next, nil
-}
-
-// Keep removes what has been on the shelf for long, until ctx ends. Of several servers, one does.
-func (p *Published) Keep(ctx context.Context) {
-	p.Duty(ctx, "published", func(ctx context.Context) {
-		for wait := vacuumFirst; sleep(ctx, wait) == nil; wait = vacuumEvery {
-			err := p.blobs.ClearShelf(ctx, "", time.Now().Add(-publishedKept))
-			if err != nil && ctx.Err() == nil {
-				p.log.Warn("what was published for engines could not be removed", "error", err)
-			}
-		}
-	})
-}
-
-// forget removes all that was published of a family.
-func (p *Published) forget(ctx context.Context, family string) error {
-	p.mu.Lock()
-	clear(p.states)
-	clear(p.shelf)
-	clear(p.chunks)
-	p.mu.Unlock()
-	return p.blobs.ClearShelf(ctx, family, time.Now().Add(time.Hour))
 }

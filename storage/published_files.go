@@ -19,11 +19,12 @@ import (
 // places: with ids in nested columns, and values in types that Iceberg has. A value that the column can't hold, which no
 // live row has, is null there.
 func (m *publishing) copyOf(ctx context.Context, f *catalog.File, fs schema.Schema) (address string, size int64, err error) {
-	list := make([]string, len(m.columns))
-	for i, c := range m.columns {
+	columns := own(m.columns, fs)
+	list := make([]string, len(columns))
+	for i, c := range columns {
 		list[i] = "TRY(" + snapshot.Cast(c.Type, c.As, snapshot.FromFile(fs, c.Column)) + ") AS " + duck.Ident(c.Name)
 	}
-	selected, ids := strings.Join(list, ", "), published.FieldIDs(m.columns)
+	selected, ids := strings.Join(list, ", "), published.FieldIDs(columns)
 	name := m.name("data", "parquet", f.Key, f.Checksum, selected, ids)
 	if size, ok, err := m.has(ctx, name); err != nil || ok {
 		return m.blobs.ShelfAddress(name), size, err
@@ -43,11 +44,39 @@ func (m *publishing) copyOf(ctx context.Context, f *catalog.File, fs schema.Sche
 		m.blobs.RemoveScratch(scratch)
 		return "", 0, err
 	}
-	if size, err = m.sizeOf(scratch); err != nil {
+	if size, err = m.sizeOf(scratch); err == nil {
+		err = m.sync(scratch)
+	}
+	if err != nil {
+		m.blobs.RemoveScratch(scratch)
 		return "", 0, err
 	}
 	address, err = m.shelve(ctx, name, scratch, size)
 	return address, size, err
+}
+
+// sync has a copy on the disk before it gets its name: the next start finds it by that, and does not read it.
+func (m *publishing) sync(scratch string) error {
+	f, err := m.blobs.OpenUnpublished(scratch)
+	if err != nil {
+		return err
+	}
+	return errors.Join(m.blobs.SyncUnpublished(f), f.Close())
+}
+
+// own returns the columns that a file has, under its names for them: so it needs no other copy when columns are added or
+// renamed. If it has none, its rows still count: then it is all of them, null.
+func own(columns []published.Column, fs schema.Schema) (out []published.Column) {
+	for _, c := range columns {
+		if in, ok := fs.ByID(c.ID); ok {
+			c.Name = in.Name
+			out = append(out, c)
+		}
+	}
+	if len(out) == 0 {
+		return columns
+	}
+	return out
 }
 
 // sizeOf is the size of a scratch file, bytes.

@@ -17,20 +17,20 @@ import (
 
 // state returns a state with its manifest list, which it makes if need be.
 func (p *Published) state(ctx context.Context, w wantedStates, commit int64) (*publishedState, error) {
-	key := publishedKey{dataset: w.dataset.ID, commit: commit, removal: w.removal}
-	if commit == w.head {
-		key.era = w.dataset.Era // it may have compacted files
-	}
+	key := w.key(commit)
 	if s := p.known(key); s != nil {
 		return s, nil
 	}
-	p.making.Lock()
-	defer p.making.Unlock()
+	done, err := p.turn(ctx, w.dataset.FamilyID)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	if s := p.known(key); s != nil { // made while this one waited
 		return s, nil
 	}
 	var snap *snapshot.Snapshot
-	err := p.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
+	err = p.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
 		snap, err = p.history.snapshot(tx, w.dataset, commit)
 		return err
 	})
@@ -42,14 +42,14 @@ func (p *Published) state(ctx context.Context, w wantedStates, commit int64) (*p
 	}
 	columns, leftOut := published.Columns(snap.Schema)
 	m := &publishing{
-		Published: p, family: w.dataset.FamilyID, snap: snap, columns: columns, schema: published.SchemaOf(columns),
-		paths: map[int64]string{},
+		Published: p, directory: fmt.Sprintf("%s/%d", w.dataset.FamilyID, w.erase), snap: snap, columns: columns,
+		schema: p.sharedSchema(columns), paths: map[int64]string{}, oldest: time.Now(),
 	}
 	made, err := m.make(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := &publishedState{snapshot: made, leftOut: leftOut, made: time.Now()}
+	out := &publishedState{snapshot: made, leftOut: leftOut, made: m.oldest, list: m.list}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.states) >= maxStates {
@@ -57,6 +57,30 @@ func (p *Published) state(ctx context.Context, w wantedStates, commit int64) (*p
 	}
 	p.states[key] = out
 	return out, nil
+}
+
+// key is what a state is known by.
+func (w wantedStates) key(commit int64) publishedKey {
+	key := publishedKey{dataset: w.dataset.ID, commit: commit, removal: w.removal}
+	if commit == w.head {
+		key.era = w.dataset.Era // it may have compacted files
+	}
+	return key
+}
+
+// sharedSchema returns the schema of columns, which all states with the same columns share.
+func (p *Published) sharedSchema(columns []published.Column) published.Schema {
+	s := published.SchemaOf(columns)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known, ok := p.schemas[s.ID]; ok {
+		return known
+	}
+	if len(p.schemas) >= maxSchemas {
+		clear(p.schemas)
+	}
+	p.schemas[s.ID] = s
+	return s
 }
 
 // known returns a state that was made and can be relied on.
@@ -72,12 +96,21 @@ func (p *Published) known(key publishedKey) *publishedState {
 // publishing makes what engines need of one state.
 type publishing struct {
 	*Published
-	family  string
-	snap    *snapshot.Snapshot
-	columns []published.Column
-	schema  published.Schema
-	paths   map[int64]string // the URIs of data files that are listed as they were written, by id
-	merged  []mergedPart     // compacted files in place of others
+	directory string // on the shelf
+	snap      *snapshot.Snapshot
+	columns   []published.Column
+	schema    published.Schema
+	paths     map[int64]string // the URIs of data files that are listed as they were written, by id
+	merged    []mergedPart     // compacted files in place of others
+	list      string           // the name on the shelf of the manifest list
+	oldest    time.Time        // when the oldest of what the state refers to was put on the shelf
+}
+
+// uses notes when something that the state refers to was put on the shelf.
+func (m *publishing) uses(at time.Time) {
+	if at.Before(m.oldest) {
+		m.oldest = at
+	}
 }
 
 // mergedPart is a compacted file that is listed in place of others.
@@ -101,7 +134,9 @@ func (m *publishing) make(ctx context.Context) (out published.Snapshot, err erro
 	if err != nil {
 		return out, err
 	}
-	address, err := m.put(ctx, fmt.Sprintf("snap-%d", c.ID), "avro", text)
+	kind := fmt.Sprintf("snap-%d", c.ID)
+	m.list = m.name(kind, "avro", string(text))
+	address, err := m.put(ctx, kind, "avro", text)
 	return published.Snapshot{
 		Commit: c.ID, Parent: c.Previous, At: c.CreatedAt, Schema: m.schema, List: address,
 		Operation: operationOf(c), Summary: map[string]string{
@@ -170,7 +205,7 @@ func (m *publishing) data(ctx context.Context) (manifests []published.Manifest, 
 type publishedChunk struct {
 	manifest published.Manifest
 	paths    []string
-	made     time.Time
+	made     time.Time // when the oldest part of it was
 }
 
 // chunk makes the manifest of some files, unless another state has them too: most states have most of theirs in common
@@ -190,9 +225,12 @@ func (m *publishing) chunk(ctx context.Context, parts []snapshot.Part) (out publ
 	out, ok := m.chunks[name]
 	m.mu.Unlock()
 	if ok && time.Since(out.made) < publishedFresh {
+		m.uses(out.made)
 		return out, nil
 	}
-	out = publishedChunk{made: time.Now()}
+	before := m.oldest
+	m.oldest, out = time.Now(), publishedChunk{}
+	defer m.uses(before)
 	files := make([]published.File, len(parts))
 	for i, p := range parts {
 		if files[i], err = m.file(ctx, p); err != nil {
@@ -204,7 +242,7 @@ func (m *publishing) chunk(ctx context.Context, parts []snapshot.Part) (out publ
 	if err != nil {
 		return out, err
 	}
-	out.manifest = made[0]
+	out.manifest, out.made = made[0], m.oldest
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.chunks) >= maxChunks {
@@ -280,7 +318,7 @@ func rangeOf(p snapshot.Part, fs schema.Schema, c published.Column) (r published
 // put puts a small document on the shelf, under a name that follows from its bytes, and returns its URI.
 func (m *publishing) put(ctx context.Context, kind, ext string, text []byte) (address string, err error) {
 	name := m.name(kind, ext, string(text))
-	if m.isFresh(name) {
+	if _, ok := m.fresh(name); ok {
 		return m.blobs.ShelfAddress(name), nil
 	}
 	scratch := m.blobs.Scratch(kind + "." + ext)
@@ -296,7 +334,7 @@ func (m *publishing) name(kind, ext string, of ...string) string {
 	for _, text := range of {
 		h.Write([]byte(strconv.Itoa(len(text)) + " " + text)) // a hash takes every byte
 	}
-	return m.family + "/" + kind + "-" + hex.EncodeToString(h.Sum(nil)[:16]) + "." + ext
+	return m.directory + "/" + kind + "-" + hex.EncodeToString(h.Sum(nil)[:16]) + "." + ext
 }
 
 // shelve puts a scratch file on the shelf, and returns its URI.
@@ -318,25 +356,29 @@ func (p *Published) note(name string, at time.Time, size int64) {
 	p.shelf[name] = shelved{at, size}
 }
 
-// isFresh reports whether this server put something on the shelf a short time ago.
-func (p *Published) isFresh(name string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return time.Since(p.shelf[name].at) < publishedFresh
+// fresh looks for what this server put on the shelf, or found there, a short time ago.
+func (m *publishing) fresh(name string) (size int64, ok bool) {
+	m.mu.Lock()
+	found := m.shelf[name]
+	m.mu.Unlock()
+	if time.Since(found.at) >= publishedFresh {
+		return 0, false
+	}
+	m.uses(found.at)
+	return found.size, true
 }
 
 // has looks for something that takes long to make, which another server, or this one before its last start, may have
 // put on the shelf.
-func (p *Published) has(ctx context.Context, name string) (size int64, ok bool, err error) {
-	if p.isFresh(name) {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		return p.shelf[name].size, true, nil
+func (m *publishing) has(ctx context.Context, name string) (size int64, ok bool, err error) {
+	if size, ok = m.fresh(name); ok {
+		return size, true, nil
 	}
-	at, size, ok, err := p.blobs.Shelved(ctx, name)
-	if err != nil || !ok || time.Since(at) >= publishedFresh {
+	at, size, ok, err := m.blobs.Shelved(ctx, name)
+	if err != nil || !ok || size == 0 || time.Since(at) >= publishedFresh { // without a byte after a power cut
 		return 0, false, err
 	}
-	p.note(name, at, size)
+	m.note(name, at, size)
+	m.uses(at)
 	return size, true, nil
 }

@@ -112,7 +112,7 @@ func (b *bench) readsAsPublished(dataset string) published.Table {
 // shelf lists what is published.
 func (b *bench) shelf() (names []string) {
 	b.Helper()
-	found, err := filepath.Glob(filepath.Join(b.Dir, "published", "*", "*"))
+	found, err := filepath.Glob(filepath.Join(b.Dir, "published", "*", "*", "*"))
 	b.Must(err)
 	for _, f := range found {
 		names = append(names, filepath.Base(f))
@@ -148,13 +148,17 @@ func TestEnginesReadEveryState(t *testing.T) {
 	}
 	want := b.shelf()
 	b.Sound()
-	b.Must(os.RemoveAll(filepath.Join(b.Dir, "published")))
-	again := &bench{Bench: b.Reopened(t, true)}
-	again.readsAsPublished(dataset)
-	again.readsAsPublished(fork)
-	if got := again.shelf(); !slices.Equal(got, want) {
-		t.Errorf("published again: %v\nand not %v", got, want)
+	remade := func(b *bench) {
+		b.readsAsPublished(dataset)
+		b.readsAsPublished(fork)
+		if got := b.shelf(); !slices.Equal(got, want) {
+			t.Errorf("published again: %v\nand not %v", got, want)
+		}
 	}
+	b.Must(os.RemoveAll(filepath.Join(b.Dir, "published")))
+	remade(b)
+	b.Must(os.RemoveAll(filepath.Join(b.Dir, "published")))
+	remade(&bench{Bench: b.Reopened(t, true)})
 }
 
 // Compacted files stand in for the files that they are made of, with what the state does not have of them deleted.
@@ -203,6 +207,60 @@ func TestWhatIsErasedIsNotPublished(t *testing.T) {
 	b.published(dataset, "")
 	if holds := storagetest.Holds(t, filepath.Join(b.Dir, "published"), "secret"); len(holds) > 0 {
 		t.Errorf("it is in %v", holds)
+	}
+}
+
+// What a server puts on the shelf over which it dies, or whose client leaves, while records are erased has a name from
+// before the erase, and goes.
+func TestWhatIsLateForAnEraseIsNotPublished(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	dataset := b.Create("d", "id")
+	b.JSON(dataset, catalog.Append, `[{"id": "secret-key"}, {"id": "b"}]`)
+	b.published(dataset, "")
+	found, err := filepath.Glob(filepath.Join(b.Dir, "published", "*", "*"))
+	b.Must(err)
+	late := filepath.Join(found[0], "late.parquet")
+	leave := func() {
+		b.Must(errors.Join(os.MkdirAll(found[0], 0o700), os.WriteFile(late, []byte("secret-key"), 0o600)))
+	}
+	b.EraseKeys(dataset, `"secret-key"`)
+	b.published(dataset, "")
+	want := b.shelf()
+	leave()
+	b.Must(b.Published.Tidy(b.Context()))
+	if got := b.shelf(); !slices.Equal(got, want) {
+		t.Errorf("%v is left, and not %v", got, want)
+	}
+	leave()
+	b.EraseKeys(dataset, `"b"`)
+	if got := b.shelf(); len(got) > 0 {
+		t.Errorf("%v is left after another erase", got)
+	}
+}
+
+// Columns that are added or renamed need no other copies of the files that engines can't read as they are.
+func TestCopiesForEnginesStayWhenColumnsChange(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	dataset := b.Create("d", "id")
+	b.JSON(dataset, catalog.Append, `[{"id": 1, "v": ["a"]}]`)
+	b.readsAsPublished(dataset)
+	copies := func() (n int) {
+		for _, name := range b.shelf() {
+			if strings.HasPrefix(name, "data-") {
+				n++
+			}
+		}
+		return n
+	}
+	if copies() != 1 {
+		t.Fatalf("%v", b.shelf())
+	}
+	b.JSON(dataset, catalog.Append, `[{"id": 2, "v": ["b"], "w": 1}]`)
+	b.readsAsPublished(dataset)
+	if n := copies(); n != 2 {
+		t.Errorf("%d copies of two files: %v", n, b.shelf())
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -19,9 +20,9 @@ type Shelf interface {
 	Shelved(ctx context.Context, name string) (at time.Time, size int64, ok bool, err error)
 	// Shelve puts a scratch file on the shelf, whole, in place of one of that name.
 	Shelve(ctx context.Context, name, scratch string) error
-	// ClearShelf removes what is on the shelf in a directory, or in all of them if that is empty, and was put there before
-	// a time.
-	ClearShelf(ctx context.Context, dir string, before time.Time) error
+	// ClearShelf removes what is on the shelf in a directory, or in all of them if that is empty, and is old by its name
+	// and when it was put there.
+	ClearShelf(ctx context.Context, dir string, isOld func(name string, at time.Time) bool) error
 }
 
 const shelfDir = "published"
@@ -64,7 +65,8 @@ func (d *Dir) Shelve(_ context.Context, name, scratch string) error {
 }
 
 // ClearShelf implements Shelf.
-func (d *Dir) ClearShelf(_ context.Context, dir string, before time.Time) error {
+func (d *Dir) ClearShelf(_ context.Context, dir string, isOld func(name string, at time.Time) bool) error {
+	shelf := d.shelf("")
 	return filepath.WalkDir(d.shelf(dir), func(path string, e fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
@@ -73,7 +75,7 @@ func (d *Dir) ClearShelf(_ context.Context, dir string, before time.Time) error 
 			return err
 		}
 		info, err := e.Info()
-		if err == nil && info.ModTime().Before(before) {
+		if err == nil && isOld(filepath.ToSlash(strings.TrimPrefix(path, shelf+string(filepath.Separator))), info.ModTime()) {
 			err = os.Remove(path)
 		}
 		if errors.Is(err, fs.ErrNotExist) {
@@ -107,7 +109,7 @@ func (r *Remote) Shelve(ctx context.Context, name, scratch string) error {
 }
 
 // ClearShelf implements Shelf.
-func (r *Remote) ClearShelf(ctx context.Context, dir string, before time.Time) error {
+func (r *Remote) ClearShelf(ctx context.Context, dir string, isOld func(name string, at time.Time) bool) error {
 	prefix := shelfDir + "/"
 	if dir != "" {
 		prefix += dir + "/"
@@ -117,7 +119,7 @@ func (r *Remote) ClearShelf(ctx context.Context, dir string, before time.Time) e
 		if err != nil {
 			return err
 		}
-		if o.Changed.Before(before) {
+		if isOld(strings.TrimPrefix(o.Key, shelfDir+"/"), o.Changed) {
 			old = append(old, o.Key)
 		}
 	}
