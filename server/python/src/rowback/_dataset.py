@@ -280,10 +280,12 @@ class Dataset:
         body = {"name": name, "ref": _ref(ref), "description": description}
         return Dataset(self._connection, self._connection.ask("POST", f"{self._path}/forks", body))
 
-    def merge(self, source: Dataset, *, on_conflict: str | None = None, dry_run: bool = False) -> dict[str, Any]:
-        """Plays what a fork, or the upstream, has and this dataset lacks. A conflict raises Conflict, whose problem has
-        the `conflicts`; on_conflict settles them, for "ours" or "theirs"."""
-        body: dict[str, Any] = {"source": source.id}
+    def merge(
+        self, source: Dataset | str, *, on_conflict: str | None = None, dry_run: bool = False
+    ) -> dict[str, Any]:
+        """Plays what a fork, or the upstream, has and this dataset lacks. The source is a dataset or its name. A conflict
+        raises Conflict, whose problem has the `conflicts`; on_conflict settles them, for "ours" or "theirs"."""
+        body: dict[str, Any] = {"source": source if isinstance(source, str) else source.id}
         if on_conflict:
             body["on_conflict"] = on_conflict
         merged: dict[str, Any] = self._connection.ask("POST", f"{self._path}/merges", body, _dry(dry_run))

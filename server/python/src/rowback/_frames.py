@@ -6,7 +6,7 @@ import os
 import pathlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 import pyarrow as pa
 
@@ -36,7 +36,7 @@ def body_of(records: Frame) -> tuple[str, bytes | Iterator[bytes]]:
         media = _MEDIA.get(path.suffix.lower())
         if media is None:
             raise ValueError(f"{path.name}: files end in one of {', '.join(_MEDIA)}")
-        return media, _pieces(path)
+        return media, _pieces(path.open("rb"))  # a file that can't be opened is no fault of the server's
     return ARROW, _stream(table_of(records))
 
 
@@ -89,7 +89,7 @@ def _stream(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _pieces(path: pathlib.Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file:
         while piece := file.read(_PIECE):
             yield piece
