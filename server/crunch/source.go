@@ -107,11 +107,16 @@ func (f *Face) takeSource(c *fiber.Ctx, part *multipart.Part) error {
 	if err != nil {
 		return err
 	}
-	one := source{id: f.store.NewID(), name: part.FileName(), user: f.user(c), at: time.Now(), upload: upload}
+	one := source{id: f.store.NewID(), name: plain(part.FileName()), user: f.user(c), at: time.Now(), upload: upload}
 	if err := f.sources.put(c.UserContext(), one); err != nil {
 		return err
 	}
 	return created(c, sourcePath(one))
+}
+
+// plain returns a file's name as text that a database takes.
+func plain(name string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(name, "\x00", ""), "\uFFFD")
 }
 
 // formatOf returns the format of an uploaded file: CSV, unless its name or media type says otherwise.

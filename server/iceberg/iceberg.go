@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -192,8 +193,14 @@ func param(c *fiber.Ctx, name string) (string, error) {
 	if err != nil {
 		return "", fiber.NewError(http.StatusBadRequest, "The "+name+" in the path is not escaped as a URL has it.")
 	}
+	if !isText(text) {
+		return "", fiber.NewError(http.StatusBadRequest, "The "+name+" in the path is not text in UTF-8.")
+	}
 	return strings.Clone(text), nil
 }
+
+// isText reports whether a database can be asked for a text.
+func isText(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
 
 // listNamespaces lists projects. There are none within others.
 func (f *Face) listNamespaces(c *fiber.Ctx) error {

@@ -1,6 +1,7 @@
 package iceberg
 
 import (
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -30,6 +31,9 @@ func (f *Face) listTables(c *fiber.Ctx) error {
 	size := pageSize
 	if given, err := strconv.Atoi(c.Query("pageSize")); err == nil && given > 0 {
 		size = min(given, maxPage)
+	}
+	if !isText(c.Query("pageToken")) {
+		return fiber.NewError(http.StatusBadRequest, "The pageToken is not one that this catalog gave.")
 	}
 	list, err := f.store.Datasets(c.UserContext(), catalog.DatasetFilter{
 		Project: n.id, After: strings.Clone(c.Query("pageToken")), Limit: size + 1,
@@ -68,7 +72,7 @@ func (f *Face) loadTable(c *fiber.Ctx) error {
 	name, ref, _ := strings.Cut(name, "@")
 	d, err := f.store.FindDataset(c.UserContext(), n.id, name)
 	if err == nil && d.ProjectID != n.id { // named by its id, in another project
-		err = noTable(name, n.name)
+		err = noTable(name, strconv.FormatInt(n.id, 10)) // says what it says of one that is nowhere
 	}
 	if err != nil {
 		return err
