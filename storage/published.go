@@ -252,7 +252,8 @@ func (w *wantedStates) addNewest(tx catalog.Tx) error {
 // catalog refuses it: not among the objects.
 func (p *Published) table(ctx context.Context, w wantedStates) (published.Table, error) {
 	t := published.Table{
-		Dataset: w.dataset.ID, Location: p.blobs.ShelfAddress(w.dataset.FamilyID + "/not-writable"), Head: w.head, Tags: w.tags, Log: max(w.log, 1),
+		Dataset: w.dataset.ID, Location: p.blobs.ShelfAddress(w.dataset.FamilyID + "/not-writable"),
+		Head: w.head, Tags: w.tags, Log: max(w.log, 1),
 		Updated: w.dataset.CreatedAt, Properties: map[string]string{"rowback.dataset": w.dataset.Name},
 	}
 	if err := p.lookAtShelf(ctx, w); err != nil {

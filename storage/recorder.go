@@ -10,8 +10,9 @@ import (
 )
 
 // recorder records what is published. Where servers share the catalog, their transactions are one after another, each
-// with a sync of its own. So what several datasets of a server record at once is one transaction: who comes first leads,
-// and takes along all that come until it begins. What refuses such a transaction is found by recording each alone.
+// with a sync of its own. So what several datasets of a server record at once is one transaction: who comes first
+// leads, and takes along all that come until it begins. What refuses such a transaction is found by recording each
+// alone.
 type recorder struct {
 	*journal
 

@@ -116,8 +116,8 @@ func (f *fileWriter) writeBatch(ctx context.Context, kind schema.Kind, batch arr
 	return err
 }
 
-// sendWhile has the file at path, which is to become the commit's of that kind, go to the bucket while it is written, if
-// the objects are in one.
+// sendWhile has the file at path, which is to become the commit's of that kind, go to the bucket while it is written,
+// if the objects are in one.
 func (f *fileWriter) sendWhile(kind schema.Kind, path string, write func() error) error {
 	if f.dry {
 		return write()

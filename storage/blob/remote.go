@@ -30,8 +30,8 @@ type RemoteOptions struct {
 
 	// Mine reports why the objects are not to be written here any more, such as another server that has them; nil: that
 	// is not asked. It is asked before anything is written. After a batch was published, the last answer may be some
-	// moments old, for which a server that takes the objects over waits: it then has the batch, or this one does not answer
-	// for it.
+	// moments old, for which a server that takes the objects over waits: it then has the batch, or this one does not
+	// answer for it.
 	Mine func(ctx context.Context) error
 
 	// Ledger is where other servers of the same objects find what this one notes; nil: no other server has them, and it is

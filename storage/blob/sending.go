@@ -37,8 +37,8 @@ type sending struct {
 	isNoted bool // the batch's intent was noted
 }
 
-// followEvery is how often it is looked whether there is more of a file to be sent, and followParts how many parts of it
-// are sent at once.
+// followEvery is how often it is looked whether there is more of a file to be sent, and followParts how many parts of
+// it are sent at once.
 const (
 	followEvery = 20 * time.Millisecond
 	followParts = 3

@@ -32,16 +32,15 @@ type database interface {
 	servers(ctx context.Context) ([]Server, error)
 
 	// grip takes the part of a lock that excludes other processes, with the numbers of a commit if draws, tryGrip does
-	// where no one else has it (nil), and release gives it back. letOthers lets those go first that wait for it. isLocked reports whether any process has it.
-	// A database that only one process opens has no grips.
+	// where no one else has it (nil), and release gives it back. letOthers lets those go first that wait for it. isLocked
+	// reports whether any process has it. A database that only one process opens has no grips.
 	grip(ctx context.Context, name string, draws bool) (*grip, drawn, error)
 	tryGrip(ctx context.Context, name string) (*grip, error)
 	release(name string, g *grip)
 	letOthers(ctx context.Context, name string) error
 	isLocked(ctx context.Context, name string) (bool, error)
 
-	// draw is Draw, and drawFields DrawFields, where other processes draw as well.
-	// keep has what was drawn last as long as the database.
+	// draw is Draw, keep is Keep, and drawFields DrawFields, where other processes draw as well.
 	draw(ctx context.Context, under, sequence string, n int64) (first int64, err error)
 	keep(ctx context.Context) error
 	drawFields(ctx context.Context, family string, n int64) (first int64, err error)

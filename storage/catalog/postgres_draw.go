@@ -75,8 +75,9 @@ func (p *postgres) draw(ctx context.Context, under, sequence string, n int64) (f
 // drawn are numbers of sequences, those of each in ascending order.
 type drawn map[string][]int64
 
-// lockAndDraw takes the lock of a key if it is free, and draws what a commit needs then: its id, and those of a data file
-// and a rollback file. Without a key, it is held. It draws none where numbers were recorded without being drawn: draw passes over them.
+// lockAndDraw takes the lock of a key if it is free, and draws what a commit needs then: its id, and those of a data
+// file and a rollback file. Without a key, it is held. It draws none where numbers were recorded without being drawn:
+// draw passes over them.
 func (p *postgres) lockAndDraw(ctx context.Context, conn *sql.Conn, key string) (got bool, d drawn, err error) {
 	var commit, file, other, at sql.NullInt64
 	var follow sql.NullBool

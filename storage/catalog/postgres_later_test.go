@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What a transaction runs later is seen by what it reads, and refuses it as a whole when it is sent: by the first error,
+// What a transaction runs later is seen by what it reads, and refuses all of it when it is sent: by the first error,
 // and at the end at the latest.
 func statementsSentLater(t *testing.T) {
 	f := open(t)
