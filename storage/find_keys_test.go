@@ -258,6 +258,15 @@ func TestADamagedFilterIsNoticedAndMadeAgain(t *testing.T) {
 		}
 		b = again
 	}
+	// Lost while the server runs and has it in memory.
+	b.record(dataset, "head", randomKey(7))
+	if err := os.Remove(paths[0]); err != nil {
+		t.Fatal(err)
+	}
+	b.record(dataset, "head", randomKey(7))
+	if done := b.CompactAll(dataset); done.Filters != 1 {
+		t.Errorf("lost while it is in memory: it is not made again: %+v", done)
+	}
 	// Of a file that the catalog does not have.
 	stray := filepath.Join(filepath.Dir(paths[0]), "data-999-"+strings.Repeat("0", 64))
 	if err := os.WriteFile(stray, sound, 0o600); err != nil {

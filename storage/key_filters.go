@@ -122,9 +122,9 @@ func (k *keyFilters) has(f *catalog.File) bool {
 	known := k.sound[filterKey(f)]
 	k.mu.Unlock()
 	if known {
-		if there, err := k.blobs.Has(filterKey(f)); there || err != nil {
-			return there // what can't be asked for is not made again now
-		}
+		// What can't be asked for is not made again now. A filter that is lost is, although memory has it.
+		there, err := k.blobs.Has(filterKey(f))
+		return there || err != nil
 	}
 	if !k.takes(f) {
 		return false
