@@ -58,7 +58,7 @@ type trips struct{ statements, rounds, requests int }
 // isAs reports whether another table takes as much as this one. A connection prepares a statement when it first runs it,
 // which takes a round trip, and now and then the server asks for something in the background.
 func (t trips) isAs(other trips) bool {
-	const preparing, background = 6, 2
+	const preparing, background = 6, 4
 	return t.requests == other.requests && apart(t.statements, other.statements) <= background &&
 		apart(t.rounds, other.rounds) <= preparing
 }

@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -66,8 +67,15 @@ func (d *Dir) Shelve(_ context.Context, name, scratch string) error {
 
 // ClearShelf implements Shelf.
 func (d *Dir) ClearShelf(_ context.Context, dir string, isOld func(name string, at time.Time) bool) error {
-	shelf := d.shelf("")
-	return filepath.WalkDir(d.shelf(dir), func(path string, e fs.DirEntry, err error) error {
+	root, err := os.OpenRoot(d.shelf(""))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer root.Close() //nolint:errcheck // it was read
+	return fs.WalkDir(root.FS(), cmp.Or(dir, "."), func(name string, e fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
@@ -75,8 +83,8 @@ func (d *Dir) ClearShelf(_ context.Context, dir string, isOld func(name string, 
 			return err
 		}
 		info, err := e.Info()
-		if err == nil && isOld(filepath.ToSlash(strings.TrimPrefix(path, shelf+string(filepath.Separator))), info.ModTime()) {
-			err = os.Remove(path)
+		if err == nil && isOld(name, info.ModTime()) {
+			err = root.Remove(name)
 		}
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
