@@ -30,7 +30,7 @@ func TestAChangeIsMadeAgainWhereItWasOvertaken(t *testing.T) {
 		{"the outcome is unknown", t.Context(), []error{unknown}, 1},
 		{"it is not known whether it was committed", t.Context(), []error{errors.Join(catalog.ErrUncertain, moved)}, 1},
 		{"it was refused", t.Context(), []error{fault.New(fault.Invalid, "no")}, 1},
-		{"there is no time", over, []error{moved}, 1},
+		{"the time limit has passed", over, []error{moved}, 1},
 	} {
 		did := 0
 		_, err := calls.Repeat(c.ctx, store, func() (int, error) {

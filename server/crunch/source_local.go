@@ -21,7 +21,7 @@ type localSources struct {
 // newSources returns an empty list.
 func newSources() *localSources { return &localSources{byID: map[string]source{}} }
 
-// put implements sources. Expired ones are dropped here. There is no timer: what has expired stays until the next upload,
+// put implements sources. It also drops those that have expired: there is no timer, so they stay until the next upload,
 // and at most so many files are there in all.
 func (s *localSources) put(_ context.Context, one source) error {
 	s.mu.Lock()

@@ -97,7 +97,7 @@ type present struct {
 	tag  string
 }
 
-// isNone reports whether there is no object, or one that was withdrawn.
+// isNone reports whether there is no object, or only the remains of one that was withdrawn.
 func (p present) isNone() bool { return p.text == nil || isTombstone(p.text) }
 
 // look returns what is in the place of an object.
