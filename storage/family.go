@@ -66,7 +66,7 @@ func (n *idSource) lockRowIDs(ctx context.Context, c *catalog.Catalog, family st
 	if n.unlockRowIDs, err = c.Lock(ctx, catalog.FamilyLock(family)); err != nil {
 		return err
 	}
-	if c.IsShared() { // another server may have given some since
+	if n.family.reserve != nil { // another server may have given some since
 		err = c.Read(ctx, func(tx catalog.Tx) error {
 			row, _, err := tx.Family(family)
 			n.family.lastRowID.Store(row)

@@ -245,8 +245,10 @@ func (g *group) record(tx catalog.Tx) error {
 // withdraw takes the commits of a failed group out of the objects, the newest first, and returns the error to answer
 // with: cause, where it is certain that they do not stand; nil where a start has recorded them meanwhile.
 func (g *group) withdraw(ctx context.Context, cause error) error {
-	// Withdrawn, a commit that stands after all would be lost, so nothing is touched.
-	if errors.Is(cause, catalog.ErrUncertain) || catalog.IsLost(cause) {
+	// Withdrawn, a commit that stands after all would be lost, so nothing is touched. After a crash of the database, the
+	// catalog has it or not.
+	isOpen := errors.Is(cause, catalog.ErrUncertain) && !errors.Is(cause, catalog.ErrCrashed)
+	if isOpen || catalog.IsLost(cause) {
 		return g.store.halt(cause)
 	}
 	if g.issued {

@@ -14,6 +14,7 @@ import (
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/catalog/postgrestest"
 	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/intake"
 	"github.com/rowback/rowback/storage/storagetest"
 )
 
@@ -29,13 +30,19 @@ func TestACatalogInPostgreSQL(t *testing.T) {
 	if _, err := b.TryRollback(d, second.ID, storage.Stack); err != nil {
 		t.Fatal(err)
 	}
+	// One that is made with its records has no family in the catalog before.
+	withRecords := storage.Change{Mode: catalog.Append, Upload: b.Upload(intake.JSON, `[{"name": "Ada"}]`)}
+	made, err := b.CreateWithRecords(t.Context(), storage.NewDataset{ProjectID: 1, Name: "unkeyed"}, withRecords)
+	if err != nil || made.Commit.Total != 1 {
+		t.Errorf("made with its records: %+v, %v", made.Commit, err)
+	}
 	if err := b.Ready(t.Context()); err != nil {
 		t.Errorf("it is not ready: %v", err)
 	}
 	if u := b.Usage(); u.CatalogBytes < 1e5 || u.LogBytes != 0 {
 		t.Errorf("usage: %+v", u)
 	}
-	_, err := storage.Open(t.Context(), t.TempDir(), there)
+	_, err = storage.Open(t.Context(), t.TempDir(), there)
 	if err == nil || !strings.Contains(err.Error(), "belongs to another store") {
 		t.Errorf("another store opens the same catalog meanwhile: %v", err)
 	}

@@ -31,14 +31,9 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return conn{to, c.reads}, nil
 }
 
-// told marks an error of a database that is away. One of a connection that was kept and is gone stays as it is: another
-// connection is tried then.
-func told(err error) error {
-	if err == driver.ErrBadConn { //nolint:errorlint // what wraps it is not tried again
-		return err
-	}
-	return catalog.Marked(err)
-}
+// told marks an error of a database that is away. Marked or not, that of a connection that was kept and is gone has
+// another connection tried.
+func told(err error) error { return catalog.Marked(err) }
 
 type conn struct {
 	*stdlib.Conn
@@ -48,7 +43,7 @@ type conn struct {
 // again returns the error with which another connection is tried, if this one is gone.
 func (c conn) again(err error) error {
 	if c.Conn.Conn().IsClosed() {
-		return driver.ErrBadConn
+		return told(driver.ErrBadConn)
 	}
 	return told(err)
 }

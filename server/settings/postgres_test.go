@@ -367,6 +367,14 @@ func away(t *testing.T, server *postgrestest.Server, url string) {
 	if err := errors.Join(write(), read()); err != nil {
 		t.Fatal(err)
 	}
+	broken := db.Write(t.Context(), func(tx *sql.Tx) error {
+		_ = tx.QueryRow(`SELECT pg_terminate_backend(pg_backend_pid())`).Scan(new(bool)) // it fails, as what follows does
+		_, err := tx.Exec(`UPDATE webhook_versions SET last = last + 1`)
+		return err
+	})
+	if !catalog.IsUnavailable(broken) {
+		t.Errorf("a statement on a connection that broke: %v", broken)
+	}
 	server.Stop(t)
 	for name, do := range map[string]func() error{"writing": write, "reading": read} {
 		if err := do(); !catalog.IsUnavailable(err) {

@@ -33,6 +33,10 @@ var ErrNotFound = errors.New("no such row")
 // settles it, by what reached the disk.
 var ErrUncertain = errors.New("it is not known whether the transaction was committed")
 
+// ErrCrashed is joined to ErrUncertain where the transaction has ended, since the database crashed or it was committed:
+// what it wrote tells which.
+var ErrCrashed = errors.New("the database crashed meanwhile")
+
 // Hook is called before ("commit") and after ("committed") a transaction is committed. Its error is treated as one of
 // the database at that point: tests crash the store at both.
 type Hook func(op string) error

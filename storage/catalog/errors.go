@@ -53,6 +53,7 @@ const (
 	readOnly        = "25006" // it is a replica that follows another server, and takes no writes
 	lockTimeout     = "55P03" // a lock was waited for too long
 	notPrimary      = "55000" // it is in recovery, and has no log of its own yet
+	invalidValue    = "22023" // such as the id of a transaction that was not given yet
 
 	integrityClass  = "23"
 	connectionClass = "08"

@@ -13,8 +13,8 @@ import (
 // reports that asking on is of no use; nil: it always is.
 func CommitPostgres(ctx context.Context, db *sql.DB, tx *sql.Tx, lost func() bool) error {
 	var t transaction
-	if err := tx.QueryRowContext(ctx, `SELECT pg_current_xact_id()::text, `+timelineNow).
-		Scan(&t.id, &t.timeline); err != nil {
+	if err := tx.QueryRowContext(ctx, `SELECT pg_current_xact_id()::text, `+timelineNow+`, `+runNow).
+		Scan(&t.id, &t.timeline, &t.run); err != nil {
 		return errors.Join(errRolledBack, err)
 	}
 	return t.commit(ctx, db, tx, lost)
@@ -32,12 +32,19 @@ func (t transaction) commit(ctx context.Context, db *sql.DB, tx *sql.Tx, lost fu
 	return t.outcome(context.WithoutCancel(ctx), db, lost, err)
 }
 
-// transaction is one of PostgreSQL's, by its id, and the timeline of the database, which another database server that
-// takes over begins anew: there, the id may be another transaction's.
+// transaction is one of PostgreSQL's, by its id. Another transaction may have that on another timeline of the database,
+// which another database server that takes over begins, and in another run, which a crash begins: ids that were not on
+// PostgreSQL's disk then are given again.
 type transaction struct {
 	id       string
 	timeline int64
+	run      string
 }
+
+// runNow is the run of the database: since when it has counted its statistics. It keeps them when it is stopped, and
+// begins anew after a crash, be it of one of its processes. So it does where someone asks for that, which is taken for
+// a crash.
+const runNow = `(SELECT COALESCE(extract(epoch FROM stats_reset)::text, '') FROM pg_stat_bgwriter)`
 
 // outcomeTime is how long it is tried to find out what came of a transaction.
 const outcomeTime = 20 * time.Second
@@ -47,18 +54,13 @@ func (t transaction) outcome(ctx context.Context, db *sql.DB, lost func() bool, 
 	ctx, done := context.WithTimeout(ctx, outcomeTime)
 	defer done()
 	for {
-		var status *string // null: it is too long ago
-		var timeline int64
-		err := db.QueryRowContext(ctx, `SELECT pg_xact_status($1::text::xid8), `+timelineNow, t.id).
-			Scan(&status, &timeline)
+		err := t.ended(ctx, db)
 		switch {
-		case err == nil && timeline != t.timeline:
-			return errors.Join(ErrUncertain, ErrFailover, cause)
-		case err == nil && status != nil && *status == "committed":
+		case err == nil:
 			return nil
-		case err == nil && status != nil && *status == "aborted":
-			return errors.Join(errRolledBack, cause)
-		case err == nil && status == nil, lost != nil && lost():
+		case !errors.Is(err, errOpen):
+			return errors.Join(err, cause)
+		case lost != nil && lost():
 			return errors.Join(ErrUncertain, cause, err)
 		}
 		select {
@@ -67,4 +69,35 @@ func (t transaction) outcome(ctx context.Context, db *sql.DB, lost func() bool, 
 		case <-time.After(waitBetween):
 		}
 	}
+}
+
+// errOpen is the error of a transaction that may still be committed, or of which nothing could be found out.
+var errOpen = errors.New("the transaction may be under way")
+
+// ended asks the database what came of the transaction, and returns nil if it was committed.
+func (t transaction) ended(ctx context.Context, db *sql.DB) error {
+	var status *string // null: it is too long ago
+	err := db.QueryRowContext(ctx, `SELECT pg_xact_status($1::text::xid8)`, t.id).Scan(&status)
+	isFree := stateOf(err) == invalidValue // no transaction has the id: this one was lost in a crash
+	if err != nil && !isFree {
+		return errors.Join(errOpen, err)
+	}
+	// After the status, so that a crash in between shows.
+	var now transaction
+	if err := db.QueryRowContext(ctx, `SELECT `+timelineNow+`, `+runNow).Scan(&now.timeline, &now.run); err != nil {
+		return errors.Join(errOpen, err)
+	}
+	switch {
+	case now.timeline != t.timeline:
+		return errors.Join(ErrUncertain, ErrFailover)
+	case isFree, status != nil && *status == "aborted":
+		return errRolledBack
+	case status == nil:
+		return ErrUncertain
+	case *status != "committed":
+		return errOpen
+	case now.run != t.run:
+		return errors.Join(ErrUncertain, ErrCrashed)
+	}
+	return nil
 }

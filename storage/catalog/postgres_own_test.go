@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // postgresOnly are the tests of what only PostgreSQL has. They run with TestOnPostgreSQL, on its server.
@@ -29,6 +31,7 @@ var postgresOnly = map[string]func(*testing.T){
 	"drawn":    numbersOfServers,
 	"cut":      aCutConnection,
 	"restart":  theDatabaseRestarts,
+	"crash":    theDatabaseCrashes,
 	"text":     anyText,
 	"schemas":  aCatalogInASchema,
 	"newer":    aNewerProgram,
@@ -538,12 +541,14 @@ func aCutConnection(t *testing.T) {
 		return tx.AddDataset(f.dataset("d", "people"))
 	})
 	p := f.in.(*postgres)
-	timeline := p.timeline.Load()
+	timeline, run := p.timeline.Load(), p.session.Load().run
 	for of, want := range map[transaction]error{
-		{f.lastID(true), timeline}:     nil,
-		{f.lastID(false), timeline}:    errRolledBack,
-		{"99999999", timeline}:         ErrUncertain, // PostgreSQL does not know it: it is another one than it was
-		{f.lastID(true), timeline + 1}: ErrUncertain, // it may have another transaction by this id
+		{f.lastID(true), timeline, run}:     nil,
+		{f.lastID(false), timeline, run}:    errRolledBack,
+		{"99999999", timeline, run}:         errRolledBack, // PostgreSQL has not given the id: it has lost the transaction
+		{f.lastID(true), timeline + 1, run}: ErrUncertain,  // it may have another transaction by this id
+		{f.lastID(true), timeline, "other"}: ErrCrashed,    // as well
+		{f.lastID(false), timeline, ""}:     errRolledBack, // whoever has the id, this one was not committed
 	} {
 		lost := errors.New("the answer was lost")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -569,6 +574,61 @@ func (f *fixture) lastID(commit bool) (id string) {
 	})
 	if err != nil && !errors.Is(err, refused) {
 		f.Fatal(err)
+	}
+	return id
+}
+
+// After a crash, PostgreSQL gives the ids again of transactions that its disk did not have. One that was lost is not
+// taken for the one that has its id since.
+func theDatabaseCrashes(t *testing.T) {
+	url := newDatabase(t)
+	f := openURL(t, url)
+	for _, reused := range []bool{false, true} {
+		var id, next int64
+		crash := func(op string) error {
+			if op == "commit" {
+				server.Load().Stop(t)
+				server.Load().Start(t)
+				for reused && next < id {
+					next = nextID(t, url)
+				}
+			}
+			return nil
+		}
+		for tries := 0; tries == 0 || reused && next != id && tries < 5; tries++ { // the disk may have it by chance
+			f.hook, next = crash, 0
+			err := f.Write(t.Context(), func(tx Tx) error {
+				err := tx.AddDataset(f.dataset("lost", "lost"))
+				return errors.Join(err, tx.row(`SELECT pg_current_xact_id()::text::bigint`, nil, &id))
+			})
+			f.hook = noHook
+			if !IsUnavailable(err) || errors.Is(err, ErrCrashed) != (reused && next == id) ||
+				errors.Is(err, ErrUncertain) != errors.Is(err, ErrCrashed) {
+				t.Errorf("transaction %d, and %d after the crash: %v", id, next, err)
+			}
+		}
+		if reused && next != id {
+			t.Errorf("the id %d was not given again: %d", id, next)
+		}
+		f.must(func(tx Tx) error {
+			if _, err := tx.Dataset("lost"); !errors.Is(err, ErrNotFound) {
+				t.Errorf("what was lost is there: %v", err)
+			}
+			return nil
+		})
+	}
+}
+
+// nextID is the id of a transaction that is committed now.
+func nextID(t *testing.T, url string) (id int64) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if err := conn.QueryRow(t.Context(), `SELECT pg_current_xact_id()::text::bigint`).Scan(&id); err != nil {
+		t.Fatal(err)
 	}
 	return id
 }

@@ -19,6 +19,7 @@ import (
 type session struct {
 	pid   uint32
 	start string
+	run   string // of the database (runNow)
 
 	once  sync.Once
 	ended chan struct{} // closed once it is known that it has ended, and its locks with it
@@ -159,8 +160,8 @@ func (p *postgres) claim(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	s := &session{pid: conn.PgConn().PID(), ended: make(chan struct{})}
-	if err := conn.QueryRow(ctx, `SELECT backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()`).
-		Scan(&s.start); err != nil {
+	if err := conn.QueryRow(ctx, `SELECT backend_start::text, `+runNow+` FROM pg_stat_activity
+		WHERE pid = pg_backend_pid()`).Scan(&s.start, &s.run); err != nil {
 		return err
 	}
 	p.session.Store(s)

@@ -40,7 +40,7 @@ func (p *postgres) beginOnce(ctx context.Context) (*sql.Tx, *writer, func(), err
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	w := &writer{session: s, conn: conn, locks: p.locks}
+	w := &writer{transaction: transaction{run: s.run}, session: s, conn: conn, locks: p.locks}
 	var within context.Context
 	within, w.over = context.WithCancel(context.WithoutCancel(ctx))
 	late := time.AfterFunc(statementTime, w.over)

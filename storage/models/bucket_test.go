@@ -15,5 +15,5 @@ func TestAHistoryInABucket(t *testing.T) {
 	buckettest.Start(t)
 	o := storagetest.Eager
 	o.Objects = &storage.ObjectStore{Objects: datadir.Objects{URL: "s3://store/p"}}
-	runHistory(t, t.TempDir(), o, rand.Uint64(), true, 20)
+	runHistory(reopen(t, t.TempDir(), o), rand.Uint64(), true, 20)
 }

@@ -57,8 +57,6 @@ type family struct {
 	byColumn bool // how merges treat records that both sides changed
 	overlap  bool // some merge played what the target had changed too: files may have been made anew
 
-	fleet *fleet // servers that take turns; nil: there is one
-
 	gone map[int64]bool // commits whose states vacuum removed; nil: there is no vacuum
 
 	columnIDs        map[string]int

@@ -1001,10 +1001,3 @@ func (f *family) loseCatalog() {
 	}
 	f.Store = f.fleet.reopen()
 }
-
-// turn has another server go on, where there are several.
-func (f *family) turn() {
-	if f.fleet != nil {
-		f.Store = f.fleet.turn()
-	}
-}

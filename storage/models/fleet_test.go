@@ -76,9 +76,9 @@ func (f *fleet) reopen() *storage.Store {
 	return f.stores[f.at]
 }
 
-// Random fork families over several servers, each step on another one: what one server has done, all others know, with
-// compactions, erasures and vacuums. ROWBACK_STEPS makes them longer, ROWBACK_SEED repeats one.
-func TestFamiliesOverServers(t *testing.T) {
+// Random fork families, histories and gates over several servers, each step on another one: what one server has done,
+// all others know, with compactions, erasures and vacuums. ROWBACK_STEPS makes them longer, ROWBACK_SEED repeats one.
+func TestModelsOverServers(t *testing.T) {
 	server := postgrestest.Start(t)
 	buckettest.Start(t)
 	steps, _ := strconv.Atoi(os.Getenv("ROWBACK_STEPS"))
@@ -86,14 +86,18 @@ func TestFamiliesOverServers(t *testing.T) {
 	if err != nil {
 		seed = rand.Uint64()
 	}
-	for i, keyed := range []bool{true, false} {
-		t.Run(fmt.Sprintf("seed %d keyed %v", seed, keyed), func(t *testing.T) {
-			name := fmt.Sprint("family", i)
-			server.Create(t, name)
-			all := newFleet(t, server.URL(name, ""), name, seed)
+	t.Logf("ROWBACK_SEED=%d", seed)
+	over := func(t *testing.T, name string) *bench {
+		t.Helper()
+		server.Create(t, name)
+		all := newFleet(t, server.URL(name, ""), name, seed)
+		return &bench{&storagetest.Bench{T: t, Store: all.turn()}, all}
+	}
+	for _, keyed := range []bool{true, false} {
+		t.Run(fmt.Sprintf("a family, keyed %v", keyed), func(t *testing.T) {
 			f := &family{
-				bench: &bench{&storagetest.Bench{T: t, Store: all.turn()}}, rng: rand.New(rand.NewPCG(seed, 0)), keyed: keyed,
-				columnIDs: map[string]int{}, fleet: all,
+				bench: over(t, fmt.Sprint("family_", keyed)), rng: rand.New(rand.NewPCG(seed, 0)), keyed: keyed,
+				columnIDs: map[string]int{},
 			}
 			if keyed == (seed%2 == 0) {
 				f.gone = map[int64]bool{}
@@ -101,4 +105,6 @@ func TestFamiliesOverServers(t *testing.T) {
 			f.run(seed, cmp.Or(steps, 20))
 		})
 	}
+	t.Run("a history", func(t *testing.T) { runHistory(over(t, "history"), seed, seed%4 < 2, cmp.Or(steps, 15)) })
+	t.Run("gates", func(t *testing.T) { runGates(over(t, "gates"), seed, cmp.Or(steps, 15)) })
 }

@@ -162,7 +162,11 @@ func TestGatesAgainstAModel(t *testing.T) {
 		}
 	}
 	t.Logf("ROWBACK_SEED=%d", seed)
-	m := gateModel{bench: open(t), rng: rand.New(rand.NewPCG(seed, 0)), live: map[int]gated{}}
+	runGates(open(t), seed, steps)
+}
+
+func runGates(b *bench, seed uint64, steps int) {
+	m := gateModel{bench: b, rng: rand.New(rand.NewPCG(seed, 0)), live: map[int]gated{}}
 	d, err := m.CreateDataset(context.Background(), storage.NewDataset{
 		ProjectID: 1, Name: "d", Key: []string{"id"}, QualityColumn: "q", CategoryColumn: "t",
 	}, storage.Request{})
@@ -176,9 +180,10 @@ func TestGatesAgainstAModel(t *testing.T) {
 		if step%6 == 0 {
 			m.setSome()
 		}
+		m.turn()
 		m.step()
-		if t.Failed() {
-			t.Fatalf("step %d", step)
+		if m.Failed() {
+			m.Fatalf("step %d", step)
 		}
 	}
 	m.Want(m.d, "head", m.lines(m.live)...)

@@ -621,6 +621,10 @@ func (m *model) doRestore() {
 
 // doReopen closes the store and opens it again; sometimes the catalog is lost on the way.
 func (m *model) doReopen() {
+	if m.fleet != nil {
+		m.Store = m.fleet.reopen()
+		return
+	}
 	m.Store.Close()
 	if m.rng.IntN(3) == 0 {
 		for _, f := range []string{"catalog.db", "catalog.db-wal", "catalog.db-shm"} {
@@ -755,14 +759,14 @@ func TestHistories(t *testing.T) {
 	for _, seed := range seeds {
 		for _, keyed := range []bool{true, false} {
 			t.Run(fmt.Sprintf("seed %d keyed %v", seed, keyed), func(t *testing.T) {
-				runHistory(t, t.TempDir(), storagetest.Eager, seed, keyed, steps)
+				runHistory(reopen(t, t.TempDir(), storagetest.Eager), seed, keyed, steps)
 			})
 		}
 	}
 }
 
-func runHistory(t *testing.T, dir string, o storage.Options, seed uint64, keyed bool, steps int) {
-	m := &model{bench: reopen(t, dir, o), rng: rand.New(rand.NewPCG(seed, 0)), keyed: keyed}
+func runHistory(b *bench, seed uint64, keyed bool, steps int) {
+	m := &model{bench: b, rng: rand.New(rand.NewPCG(seed, 0)), keyed: keyed}
 	defer func() { m.Store.Close() }()
 	if m.dataset = m.Create("d"); keyed {
 		m.dataset = m.Create("k", "id")
@@ -770,13 +774,15 @@ func runHistory(t *testing.T, dir string, o storage.Options, seed uint64, keyed 
 	upkeep := rand.New(rand.NewPCG(seed, 1))
 	for range steps {
 		before := len(m.changes)
+		m.turn()
 		m.step()
+		m.turn()
 		m.MayCompact(upkeep, m.dataset)
 		if len(m.changes) > before {
 			m.checkState(m.changes[len(m.changes)-1])
 		}
-		if t.Failed() {
-			t.Fatalf("seed %d failed at commit %d", seed, len(m.changes))
+		if m.Failed() {
+			m.Fatalf("seed %d failed at commit %d", seed, len(m.changes))
 		}
 	}
 	m.finish()
