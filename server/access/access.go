@@ -111,6 +111,16 @@ func (g *Gate) IsOpen() bool {
 	return open && err == nil
 }
 
+// open is IsOpen for those who log in: while that can't be read, unread is who they are. It is asked once, as the users
+// may be away in one moment and there in the next.
+func (g *Gate) open() (isOpen bool, unread Caller) {
+	isOpen, err := g.isOpen()
+	if g.failed(err) {
+		return false, nobody(err)
+	}
+	return isOpen, Caller{}
+}
+
 func (g *Gate) isOpen() (bool, error) {
 	if g.options.Needed || g.options.Directory == nil {
 		return !g.options.Needed, nil
@@ -156,7 +166,12 @@ func (g *Gate) Login(from netip.Addr, name, password string) (session string, er
 	shown := credential{name: name}
 	var c Caller
 	err = g.failures.try(from, name, func() (right bool) {
-		if g.IsOpen() {
+		isOpen, unread := g.open()
+		if unread.isUncertain() {
+			c = unread
+			return true
+		}
+		if isOpen {
 			return goodName(name)
 		}
 		c, shown = g.identify(password, from)
@@ -176,7 +191,12 @@ func (g *Gate) Login(from netip.Addr, name, password string) (session string, er
 // tokens, any secret will do.
 func (g *Gate) Vouch(from netip.Addr, client, token string) (c Caller, err error) {
 	err = g.failures.try(from, client, func() bool {
-		if g.IsOpen() {
+		isOpen, unread := g.open()
+		if unread.isUncertain() {
+			c = unread
+			return true
+		}
+		if isOpen {
 			c = g.Anyone(from)
 			return true
 		}
@@ -202,7 +222,12 @@ func (g *Gate) Basic(from netip.Addr, authorization string) (c Caller, password 
 	}
 	user, password, ok := basicPair(text)
 	err = g.failures.try(from, user, func() bool {
-		if g.IsOpen() {
+		isOpen, unread := g.open()
+		if unread.isUncertain() {
+			c = unread
+			return true
+		}
+		if isOpen {
 			c = g.Anyone(from)
 			c.User = user
 			return ok && goodName(user)

@@ -51,3 +51,38 @@ func TestWhileUsersCantBeRead(t *testing.T) {
 		t.Error("a wrong token is let in")
 	}
 }
+
+// briefly is a directory without users whose database is away when it is asked for the first time.
+type briefly struct {
+	away
+	asked *bool
+}
+
+func (b briefly) IsClosed() (bool, error) {
+	if *b.asked {
+		return false, nil
+	}
+	*b.asked = true
+	return false, errAway
+}
+
+// Users that can't be read in one moment and can be in the next make no login a wrong one.
+func TestWhileUsersAreBrieflyAway(t *testing.T) {
+	for how, login := range map[string]func(*access.Gate) error{
+		"a login":  func(g *access.Gate) error { _, err := g.Login(home, "eva", "any"); return err },
+		"a client": func(g *access.Gate) error { _, err := g.Vouch(home, "eva", "any"); return err },
+		"a name and a password": func(g *access.Gate) error {
+			_, _, _, err := g.Basic(home, basic("eva:any"))
+			return err
+		},
+	} {
+		gate := access.New(access.Options{Directory: briefly{asked: new(bool)}})
+		var why *access.RefusedError
+		if err := login(gate); !errors.As(err, &why) || why.Code != "users_unavailable" {
+			t.Errorf("%s: %v", how, err)
+		}
+		if err := login(gate); err != nil {
+			t.Errorf("%s, once they are there: %v", how, err)
+		}
+	}
+}
