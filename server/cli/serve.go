@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -85,7 +86,7 @@ func (cmd *serveCmd) Run(c console) error {
 		s.prepare, s.openStore, s.openSettings, s.startWork, s.open,
 	} {
 		if err := step(ctx); err != nil {
-			if cmd.Standby && ctx.Err() != nil { // told to stop while it waited
+			if ctx.Err() != nil && (cmd.Standby || errors.Is(err, context.Canceled)) { // told to stop while it started
 				return nil
 			}
 			return err
@@ -159,6 +160,8 @@ func (cmd *serveCmd) greet(c console, addr, sql, dir string) {
 		return
 	}
 	c.printf(`
+A tour in three minutes, in a browser: %[1]s/tour
+
 Three commands to try:
 
   curl '%[1]s/api/v1/datasets/employees/commits?limit=4'

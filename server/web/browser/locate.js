@@ -73,6 +73,11 @@ window.__test = (() => {
       element?.focus()
       return !!element
     },
+    // Whether the field with a label still has the focus, or the text that was typed into it.
+    holds(label, text) {
+      const element = field(label)
+      return !!element && (element.value === text || element.getRootNode().activeElement === element)
+    },
     // What has the focus, whether that is what has a role and a name, and whether it can be seen to have it.
     focused(role, name) {
       let active = document.activeElement

@@ -263,15 +263,21 @@ func (b *tab) click(role, name string) {
 	b.run(chromedp.MouseClickXY(at.X, at.Y))
 }
 
-// fill types a text into the field with a label, in place of what is there.
+// fill types a text into the field with a label, in place of what is there. A page that has just appeared takes the
+// focus: what was typed before that is lost, and typed again.
 func (b *tab) fill(label, text string) {
 	b.t.Helper()
-	b.focus(label)
-	b.eval("document.activeElement.select?.()", nil)
-	b.run(chromedp.KeyEvent(kb.Delete))
-	if text != "" {
-		b.run(chromedp.KeyEvent(text))
-	}
+	b.until(fmt.Sprintf("what is typed into %q is lost", label), func() bool {
+		b.focus(label)
+		b.eval("document.activeElement.select?.()", nil)
+		b.run(chromedp.KeyEvent(kb.Delete))
+		if text != "" {
+			b.run(chromedp.KeyEvent(text))
+		}
+		var there bool
+		b.call("holds", &there, label, text)
+		return there
+	})
 }
 
 // focus waits for the field with a label, and puts the focus on it.
@@ -365,13 +371,7 @@ func (b *tab) text(selector string) string {
 func (b *tab) logIn(token string) {
 	b.t.Helper()
 	b.see("Log in")
-	// A page that has just appeared takes the focus: what is typed before that is lost.
-	b.until("the token is not in its field", func() bool {
-		b.fill("Token", token)
-		var typed string
-		b.eval("document.activeElement.value ?? ''", &typed)
-		return typed == token
-	})
+	b.fill("Token", token)
 	b.press(kb.Enter)
 	b.until("the login page stays", func() bool { return !strings.HasPrefix(b.url(), "/login") })
 }

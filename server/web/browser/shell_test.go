@@ -41,3 +41,47 @@ func TestAReaderLogsInAndOut(t *testing.T) {
 	b.goTo("/")
 	b.at("/login?then=%2F")
 }
+
+// The tour of the samples leads a newcomer through what the product does, over a reload, and can be taken again.
+func TestTheTour(t *testing.T) {
+	s := alone(t) // it merges into a sample
+	b := visit(t, s, "/")
+	b.click("link", "A tour of the samples")
+	b.see("Six pages of a sample dataset")
+	b.accessible()
+	b.click("button", "Start the tour")
+	b.see("1 of 6: The history")
+	b.see("Import 2018 address file")
+	b.accessible()
+	b.click("button", "Next")
+	b.see("2 of 6: A difference")
+	b.see("Fjord View")
+	b.reload()
+	b.see("2 of 6: A difference")
+	b.click("button", "Next")
+	b.see("3 of 6: A blocked rollback")
+	b.see("Import 2018 address file")
+	b.click("button", "Fork, and change a record")
+	b.see("4 of 6: A fork")
+	b.see("Ben moves to Lisbon")
+	b.click("button", "Next")
+	b.see("5 of 6: A merge")
+	b.click("button", "Merge")
+	b.see("1 commit merged")
+	b.click("button", "Next")
+	b.see("6 of 6: SQL")
+	b.see("Lisbon")
+	b.accessible()
+	b.click("button", "Finish the tour")
+	b.see("Training data")
+	b.click("link", "how they went")
+	b.see("Quality is improving")
+}
+
+// Without the samples there is no tour, and the page says where it is.
+func TestATourWithoutSamples(t *testing.T) {
+	dir := t.TempDir()
+	s := starting(t, func() (*server, error) { return startWith("--data", dir) })
+	t.Cleanup(s.stop)
+	visit(t, s, "/tour").see("The samples are not here")
+}

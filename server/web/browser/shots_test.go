@@ -51,6 +51,17 @@ func TestTheManualsPicturesAreTaken(t *testing.T) {
 		b.eval("new Promise((r) => setTimeout(r, 1500))", nil) // charts and what comes later
 		b.picture(filepath.Join("..", "manual", shot.name+".png"))
 	}
+	b := visit(t, s, "/tour")
+	b.size(1280, 760)
+	b.click("button", "Start the tour")
+	b.see("1 of 6")
+	b.click("button", "Next")
+	b.see("2 of 6")
+	b.click("button", "Next")
+	b.see("3 of 6")
+	b.see("block")
+	b.eval("new Promise((r) => setTimeout(r, 1500))", nil)
+	b.picture(filepath.Join("..", "manual", "tour.png"))
 }
 
 // survey makes a dataset that grew by waves, and a fork of it that changed a record differently.

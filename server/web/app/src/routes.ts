@@ -15,6 +15,7 @@ export const routes: Route[] = [
   { path: '/', title: 'Datasets', load: () => import('./pages/Datasets.svelte') },
   { path: '/datasets', title: 'Datasets', load: () => import('./pages/Datasets.svelte') },
   { path: '/new', title: 'New dataset', load: () => import('./pages/NewDataset.svelte') },
+  { path: '/tour', title: 'Tour', load: () => import('./pages/Tour.svelte') },
   { path: '/login', title: 'Log in', load: () => import('./pages/Login.svelte') },
   { path: '/sql', title: 'SQL', load: () => import('./pages/Sql.svelte') },
   { path: '/admin', title: 'Administration', load: () => import('./pages/Admin.svelte') },

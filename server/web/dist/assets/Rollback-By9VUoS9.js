@@ -1,1 +1,0 @@
-import{$t as e,Lt as t,Ot as n,Ut as r,Zt as i,en as a,kt as o,wt as s}from"./base-cj79Z0ct.js";import{t as c}from"./changes-JZeNhdPj.js";function l(l,u){a(u,!0);var d=o(),f=r(d);s(f,()=>u.params.commit,e=>{{let n=i(()=>u.params.commit??``);c(e,{get commit(){return t(n)},get query(){return u.query}})}}),n(l,d),e()}export{l as default};
