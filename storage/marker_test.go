@@ -230,7 +230,7 @@ func TestTheLockCannotBeRemoved(t *testing.T) {
 func TestCrashesWhileAStoreIsMade(t *testing.T) {
 	t.Parallel()
 	_, want := unpackStore(t, "store-before-store-json.tar.gz")
-	for step := 0; ; step++ {
+	for step := range storagetest.Steps(t) {
 		crashed := false
 		old, _ := unpackStore(t, "store-before-store-json.tar.gz")
 		for dir, want := range map[string]string{t.TempDir(): "", old: want} {

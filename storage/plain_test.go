@@ -54,7 +54,7 @@ func TestPlainCSVIsReadAsDuckDBReadsIt(t *testing.T) {
 	t.Log("seed", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	b := open(t)
-	for round := range 40 {
+	for round := range 20 {
 		columns := 1 + random.IntN(4)
 		names := []string{"a", "b", "c", "d"}[:columns]
 		mode, key := catalog.Append, []string{}

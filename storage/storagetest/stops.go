@@ -151,10 +151,10 @@ func Shows(t *testing.T, dir string, sound bool) string {
 	return b.Told()
 }
 
-// Steps are those at which a test of crashes or failures stops: the first, and every tenth from a random one on;
+// Steps are those at which a test of crashes or failures stops: the first, and every sixteenth from a random one on;
 // ROWBACK_EVERY says every how many, 1 for all. It does not end by itself.
 func Steps(t *testing.T) iter.Seq[int] {
-	every := 10
+	every := 16
 	if n, err := strconv.Atoi(os.Getenv("ROWBACK_EVERY")); err == nil {
 		every = n
 	}
