@@ -19,6 +19,7 @@ import (
 	"github.com/rowback/rowback/server/facetest"
 	"github.com/rowback/rowback/server/host"
 	"github.com/rowback/rowback/server/iceberg"
+	"github.com/rowback/rowback/server/quartzbio"
 	"github.com/rowback/rowback/server/quotas"
 	"github.com/rowback/rowback/server/settings"
 	"github.com/rowback/rowback/server/web"
@@ -131,7 +132,8 @@ func (w *accessWorld) serve(t *testing.T) {
 		t.Fatal(err)
 	}
 	lake := iceberg.New(w.store, h, iceberg.Options{Projects: w.accounts})
-	w.app = h.App(crunch.New(w.store, h, crunch.Options{SyncTimeout: time.Minute}), lake, pages, native)
+	edp := quartzbio.New(w.store, h, quartzbio.Options{Projects: w.accounts, Settings: w.settings, SyncTimeout: time.Minute})
+	w.app = h.App(crunch.New(w.store, h, crunch.Options{SyncTimeout: time.Minute}), lake, edp, pages, native)
 	t.Cleanup(func() { h.Wait(context.Background()) })
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/rowback/rowback/server/crunch"
 	"github.com/rowback/rowback/server/host"
 	"github.com/rowback/rowback/server/iceberg"
+	"github.com/rowback/rowback/server/quartzbio"
 	"github.com/rowback/rowback/server/quotas"
 	"github.com/rowback/rowback/server/rates"
 	"github.com/rowback/rowback/server/settings"
@@ -254,5 +255,8 @@ func (s *serving) faces() (*host.Host, application, error) {
 	}
 	shoji := crunch.New(s.store, h, crunch.Options{SyncTimeout: s.SyncTimeout, Log: s.log})
 	lake := iceberg.New(s.store, h, iceberg.Options{Projects: s.accounts})
-	return h, h.App(shoji, lake, pages, native), nil
+	edp := quartzbio.New(s.store, h, quartzbio.Options{
+		Projects: s.accounts, Settings: s.settings, SyncTimeout: s.SyncTimeout, Log: s.log,
+	})
+	return h, h.App(shoji, lake, edp, pages, native), nil
 }

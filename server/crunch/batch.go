@@ -13,6 +13,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/server/sources"
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/duck"
@@ -114,14 +115,14 @@ func (f *Face) batchWork(c *fiber.Ctx, to snapshot.State, in newBatch) (
 	if err != nil {
 		return "", nil, err
 	}
-	from, err := f.sources.get(c.UserContext(), f.user(c), id)
+	from, err := f.sources.Get(c.UserContext(), f.user(c), id)
 	if err != nil {
 		return "", nil, err
 	}
-	return from.name, func(ctx context.Context, r storage.Request) (k catalog.Commit, err error) {
+	return from.Name, func(ctx context.Context, r storage.Request) (k catalog.Commit, err error) {
 		from := from
 		var done func()
-		if from.upload, done, err = f.sources.open(ctx, from); err != nil {
+		if from.Upload, done, err = f.sources.Open(ctx, from); err != nil {
 			return k, err
 		}
 		defer done()
@@ -139,9 +140,9 @@ func batchOf(job, source string, r storage.Request) storage.Request {
 // append commits a source's rows. The savepoint and the commit are made under one lock, so that the savepoint is the
 // state right before the rows.
 func (f *Face) append(
-	ctx context.Context, s snapshot.State, from source, savepoint bool, r storage.Request,
+	ctx context.Context, s snapshot.State, from sources.Source, savepoint bool, r storage.Request,
 ) (k catalog.Commit, err error) {
-	if err := f.checkCategories(ctx, s.Schema, from.upload.Upload); err != nil {
+	if err := f.checkCategories(ctx, s.Schema, from.Upload.Upload); err != nil {
 		return k, err
 	}
 	return k, f.store.Alone(ctx, s.Dataset.ID, r, func(r storage.Request) (err error) {
@@ -150,12 +151,12 @@ func (f *Face) append(
 			// The receipt belongs to the commit: a request that is repeated must not find the savepoint's answer.
 			before.Message, before.Metadata, before.Receipt = "", nil, nil
 			if _, err := f.store.CreateSavepoint(ctx, s.Dataset.ID,
-				storage.NewSavepoint{Description: "Before appending " + from.name, Automatic: true}, before); err != nil {
+				storage.NewSavepoint{Description: "Before appending " + from.Name, Automatic: true}, before); err != nil {
 				return err
 			}
 		}
 		k, err = f.store.Commit(ctx, s.Dataset.ID,
-			storage.Change{Request: r, Mode: catalog.Append, Upload: from.upload.Upload, Columns: from.columns})
+			storage.Change{Request: r, Mode: catalog.Append, Upload: from.Upload.Upload, Columns: from.Columns})
 		return err
 	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rowback/rowback/server/calls"
 	"github.com/rowback/rowback/server/crunch/expression"
+	"github.com/rowback/rowback/server/sources"
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/duck"
@@ -120,13 +121,13 @@ func (f *Face) appendDataset(
 		own, ok := to.Schema.ByName(c.Name)
 		return ok && own.Derived()
 	})
-	from := source{name: s.Properties.Name}
-	from.upload, err = f.extract(ctx, s, columns, in.Filter)
-	defer from.upload.Remove()
+	from := sources.Source{Name: s.Properties.Name}
+	from.Upload, err = f.extract(ctx, s, columns, in.Filter)
+	defer from.Upload.Remove()
 	if err != nil {
 		return k, err
 	}
-	to.Schema, from.columns = withCategories(to.Schema, columns)
+	to.Schema, from.Columns = withCategories(to.Schema, columns)
 	return f.append(ctx, to, from, savepoint, r)
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/rowback/rowback/server/calls"
 	"github.com/rowback/rowback/server/host"
 	"github.com/rowback/rowback/server/permit"
+	"github.com/rowback/rowback/server/sources"
 	"github.com/rowback/rowback/storage"
 )
 
@@ -35,7 +36,7 @@ type Face struct {
 	host    *host.Host
 	jobs    calls.Jobs
 	options Options
-	sources sources
+	sources sources.Sources
 }
 
 // New returns the face of a store, served by a host.
@@ -43,10 +44,7 @@ func New(store *storage.Store, h *host.Host, o Options) *Face {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	f := &Face{store: store, host: h, options: o, sources: newSources()}
-	if shared := store.Uploads(); shared != nil {
-		f.sources = sharedSources{shared}
-	}
+	f := &Face{store: store, host: h, options: o, sources: sources.Of(store)}
 	// A job's error is stored as this face shows errors, since its clients read it from the progress.
 	f.jobs = calls.Jobs{Store: store, Log: o.Log, Background: h.Background, Problem: f.problem}
 	return f

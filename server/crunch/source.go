@@ -1,7 +1,6 @@
 package crunch
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,51 +16,18 @@ import (
 	"github.com/rowback/rowback/server/calls"
 	"github.com/rowback/rowback/server/host"
 	"github.com/rowback/rowback/server/permit"
-	"github.com/rowback/rowback/storage"
+	"github.com/rowback/rowback/server/sources"
 	"github.com/rowback/rowback/storage/fault"
 	"github.com/rowback/rowback/storage/intake"
-	"github.com/rowback/rowback/storage/schema"
 )
 
-// source is an uploaded file, which a batch appends.
-type source struct {
-	id, name string
-	user     string
-	upload   calls.Upload // of another server's, its format and size
-	at       time.Time
-	columns  []schema.Column // of another dataset: what is said of them there
-}
-
-// sources are the uploaded files, those of each user apart.
-type sources interface {
-	// put keeps a source, whose file it takes over. The oldest make room.
-	put(ctx context.Context, one source) error
-	// get finds a user's source. Those of other users are not found.
-	get(ctx context.Context, user, id string) (source, error)
-	// open returns the file of a source, to be read until done is called.
-	open(ctx context.Context, one source) (u calls.Upload, done func(), err error)
-	// delete drops a user's source.
-	delete(ctx context.Context, user, id string) error
-	// list returns the sources of a user, oldest first.
-	list(ctx context.Context, user string) ([]source, error)
-}
-
-// noSource returns the refusal of a source that is not found, and other errors as they are.
-func noSource(id string, err error) error {
-	if !errors.Is(err, storage.ErrNoUpload) {
-		return err
-	}
-	return notFound("source_not_found", fmt.Sprintf("Source '%.40s' not found. Uploaded sources are kept for a day, on a "+
-		"server by itself until it restarts. Upload it again.", id))
-}
-
 // sourcePath returns the path of a source's resource.
-func sourcePath(s source) string { return "/api/sources/" + s.id + "/" }
+func sourcePath(s sources.Source) string { return "/api/sources/" + s.ID + "/" }
 
 // viewSource returns a source as clients see it.
-func viewSource(s source) map[string]any {
+func viewSource(s sources.Source) map[string]any {
 	return map[string]any{
-		"id": s.id, "name": s.name, "type": string(s.upload.Format), "size": s.upload.Size, "creation_time": moment(s.at),
+		"id": s.ID, "name": s.Name, "type": string(s.Upload.Format), "size": s.Upload.Size, "creation_time": moment(s.At),
 	}
 }
 
@@ -107,8 +73,10 @@ func (f *Face) takeSource(c *fiber.Ctx, part *multipart.Part) error {
 	if err != nil {
 		return err
 	}
-	one := source{id: f.store.NewID(), name: plain(part.FileName()), user: f.user(c), at: time.Now(), upload: upload}
-	if err := f.sources.put(c.UserContext(), one); err != nil {
+	one := sources.Source{
+		ID: f.store.NewID(), Name: plain(part.FileName()), User: f.user(c), At: time.Now(), Upload: upload,
+	}
+	if err := f.sources.Put(c.UserContext(), one); err != nil {
 		return err
 	}
 	return created(c, sourcePath(one))
@@ -144,7 +112,7 @@ func (f *Face) save(part io.Reader, out io.Writer) (size int64, err error) {
 // listSources shows the sources of the user.
 func (f *Face) listSources(c *fiber.Ctx) error {
 	out := &index{}
-	list, err := f.sources.list(c.UserContext(), f.user(c))
+	list, err := f.sources.List(c.UserContext(), f.user(c))
 	if err != nil {
 		return err
 	}
@@ -156,7 +124,7 @@ func (f *Face) listSources(c *fiber.Ctx) error {
 
 // getSource shows one source.
 func (f *Face) getSource(c *fiber.Ctx) error {
-	s, err := f.sources.get(c.UserContext(), f.user(c), c.Params("source"))
+	s, err := f.sources.Get(c.UserContext(), f.user(c), c.Params("source"))
 	if err != nil {
 		return err
 	}
@@ -165,7 +133,7 @@ func (f *Face) getSource(c *fiber.Ctx) error {
 
 // deleteSource removes a source. What a batch has appended from it stays.
 func (f *Face) deleteSource(c *fiber.Ctx) error {
-	if err := f.sources.delete(c.UserContext(), f.user(c), c.Params("source")); err != nil {
+	if err := f.sources.Delete(c.UserContext(), f.user(c), c.Params("source")); err != nil {
 		return err
 	}
 	return c.SendStatus(http.StatusNoContent)

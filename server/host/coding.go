@@ -27,7 +27,7 @@ var errOnlyIdentity = fiber.NewError(http.StatusNotAcceptable,
 	"This file is sent as it is: it is compressed inside. Leave out identity;q=0 in Accept-Encoding.")
 
 // packed are media types whose content is compressed already.
-var packed = []string{"application/vnd.apache.parquet", "application/x-tar", "image/png"}
+var packed = []string{"application/vnd.apache.parquet", "application/gzip", "application/x-tar", "image/png"}
 
 // accepted are the content codings that a request names, with their weights.
 type accepted map[string]float64

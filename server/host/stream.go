@@ -235,9 +235,9 @@ func (h *Host) WhileConnected(c *fiber.Ctx) (context.Context, context.CancelFunc
 }
 
 // whileLetIn cancels what is being sent once its caller may not see it any more, unless ctx ends first. On a server
-// without tokens everyone may, whatever becomes of a session.
+// without tokens everyone may, whatever becomes of a session; and what someone unknown is sent needs no token.
 func (h *Host) whileLetIn(ctx context.Context, c *fiber.Ctx, cancel context.CancelCauseFunc) {
-	if !h.IsOpen() {
+	if !h.IsOpen() && Caller(c).IsKnown() {
 		go permit.While(ctx, Caller(c), cancel)
 	}
 }

@@ -18,7 +18,7 @@ var tables = []string{
 	"belongs", "users", "roles", "tokens", "token_projects", "projects", "closed", "identities", "sessions", "webhooks",
 	"webhook_deliveries", "webhook_marks", "webhook_versions", "webhook_alerts", "webhook_proposals",
 	"webhook_proposals_since", "webhook_discussions", "webhook_discussions_since", "audit_heads", "quotas",
-	"failed_logins", "request_rates",
+	"failed_logins", "request_rates", "vault_entries",
 }
 
 // Replace makes the settings those of another database, in one transaction: what was here is gone then. Settings of

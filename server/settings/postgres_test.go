@@ -231,6 +231,8 @@ func fill(t *testing.T, db *DB) {
 			`UPDATE webhook_versions SET last = 4`,
 			`INSERT INTO failed_logins (who, whole) VALUES ('name ada', 7)`,
 			`INSERT INTO request_rates (who, whole) VALUES ('user 0f', 8)`,
+			`INSERT INTO vault_entries (id, kind, project_id, path, user_name, created_at, document)
+				VALUES ('e', 'folder', 1, '/a', 'ada', 1, '{}')`,
 			`INSERT INTO webhook_alerts (webhook_id, name) VALUES ('w', 'disk')`,
 			`INSERT INTO webhook_proposals (dataset_id, number, revision, entries, state) VALUES ('d', 1, 2, 3, 'open')`,
 			`INSERT INTO webhook_discussions (dataset_id, from_commit, to_dataset_id, to_commit, revision, entry)

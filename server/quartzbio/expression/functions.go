@@ -1,0 +1,546 @@
+package expression
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// errArguments is the refusal of a call with other arguments than there are.
+var errArguments = errors.New("a function or method was called with arguments that it does not have")
+
+// namesOf lists what there is.
+func namesOf[T any](of map[string]T) string {
+	return strings.Join(slices.Sorted(maps.Keys(of)), ", ")
+}
+
+// functions are what may be called by name.
+var functions = map[string]func([]any) (any, error){
+	"abs": numeric(math.Abs), "ceil": rounding(math.Ceil), "floor": rounding(math.Floor), "sqrt": numeric(math.Sqrt),
+	"log": numeric(math.Log), "log10": numeric(math.Log10), "exp": numeric(math.Exp),
+	"len": length, "str": one(func(v any) (any, error) { return text(v), nil }), "int": one(toInt),
+	"float": one(toFloat), "bool": one(func(v any) (any, error) { return truth(v), nil }),
+	"list": one(func(v any) (any, error) { return listOf(v) }), "set": one(unique), "unique": one(unique),
+	"sorted": one(sorted), "reversed": one(reversed), "sum": one(sum), "min": extreme(-1), "max": extreme(1),
+	"any": one(anyOf), "all": one(allOf), "round": round, "range": rangeOf, "get": get, "concat": concat,
+	"lower": method("lower"), "upper": method("upper"), "split": method("split"), "join": joinList,
+	"today": moment("2006-01-02"), "now": moment("2006-01-02T15:04:05.000000"), "coalesce": coalesce,
+}
+
+// one makes a function of one argument.
+func one(of func(any) (any, error)) func([]any) (any, error) {
+	return func(given []any) (any, error) {
+		if len(given) != 1 {
+			return nil, errArguments
+		}
+		return of(given[0])
+	}
+}
+
+// method makes a function of a method.
+func method(name string) func([]any) (any, error) {
+	return func(given []any) (any, error) {
+		if len(given) == 0 {
+			return nil, errArguments
+		}
+		return methods[name](given[0], given[1:])
+	}
+}
+
+// numeric makes a function of a number. Of a whole one, abs is whole.
+func numeric(of func(float64) float64) func([]any) (any, error) {
+	return one(func(v any) (any, error) {
+		_, f, isWhole, ok := number(v)
+		if !ok {
+			return nil, fmt.Errorf("%s is not a number", typeOf(v))
+		}
+		out := of(f)
+		if math.IsNaN(out) && !math.IsNaN(f) {
+			return nil, errors.New("a function is not defined for a number")
+		}
+		if isWhole && out == math.Trunc(out) && math.Abs(out) == math.Abs(f) {
+			return int64(out), nil
+		}
+		return out, nil
+	})
+}
+
+// rounding makes a function that returns a whole number.
+func rounding(of func(float64) float64) func([]any) (any, error) {
+	return one(func(v any) (any, error) {
+		n, f, isWhole, ok := number(v)
+		if !ok {
+			return nil, fmt.Errorf("%s is not a number", typeOf(v))
+		}
+		if isWhole {
+			return n, nil
+		}
+		return toInt(of(f))
+	})
+}
+
+// length is how many elements or characters there are.
+func length(given []any) (any, error) {
+	if len(given) != 1 {
+		return nil, errArguments
+	}
+	list, err := listOf(given[0])
+	return int64(len(list)), err
+}
+
+// toInt returns a value as a whole number, without its fraction.
+func toInt(v any) (any, error) {
+	if s, ok := v.(string); ok {
+		n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("%.40q is not a whole number", s)
+		}
+		return n, nil
+	}
+	n, f, isWhole, ok := number(v)
+	switch {
+	case isWhole:
+		return n, nil
+	case !ok:
+		return nil, fmt.Errorf("%s is not a number", typeOf(v))
+	case math.IsNaN(f) || math.Abs(f) >= 1<<63:
+		return nil, errOverflow
+	}
+	return int64(f), nil
+}
+
+// toFloat returns a value as a number.
+func toFloat(v any) (any, error) {
+	if s, ok := v.(string); ok {
+		f, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
+		if err != nil {
+			return nil, fmt.Errorf("%.40q is not a number", s)
+		}
+		return f, nil
+	}
+	_, f, _, ok := number(v)
+	if !ok {
+		return nil, fmt.Errorf("%s is not a number", typeOf(v))
+	}
+	return f, nil
+}
+
+// unique returns the elements of a list, each once, in their order.
+func unique(v any) (any, error) {
+	list, err := listOf(v)
+	if err != nil {
+		return nil, err
+	}
+	out, seen := []any{}, map[string]bool{}
+	for _, one := range list {
+		if key := typeOf(one) + text(one); !seen[key] {
+			seen[key] = true
+			out = append(out, one)
+		}
+	}
+	return out, nil
+}
+
+// sorted returns the elements of a list in order.
+func sorted(v any) (any, error) {
+	list, err := listOf(v)
+	if err != nil {
+		return nil, err
+	}
+	out := slices.Clone(list)
+	slices.SortStableFunc(out, func(a, b any) int {
+		order, wrong := ordered(a, b)
+		if wrong != nil {
+			err = wrong
+		}
+		return order
+	})
+	return out, err
+}
+
+func reversed(v any) (any, error) {
+	list, err := listOf(v)
+	out := slices.Clone(list)
+	slices.Reverse(out)
+	return out, err
+}
+
+func sum(v any) (total any, err error) {
+	list, err := listOf(v)
+	total = int64(0)
+	for i := 0; i < len(list) && err == nil; i++ {
+		total, err = calculate("+", total, list[i])
+	}
+	return total, err
+}
+
+// extreme makes a function of the least or the greatest, of a list or of its arguments.
+func extreme(side int) func([]any) (any, error) {
+	return func(given []any) (any, error) {
+		if len(given) == 1 {
+			list, err := listOf(given[0])
+			if err != nil {
+				return nil, err
+			}
+			given = list
+		}
+		if len(given) == 0 {
+			return nil, errors.New("the list is empty")
+		}
+		best := given[0]
+		for _, v := range given[1:] {
+			order, err := ordered(v, best)
+			if err != nil {
+				return nil, err
+			}
+			if order*side > 0 {
+				best = v
+			}
+		}
+		return best, nil
+	}
+}
+
+func anyOf(v any) (any, error) {
+	list, err := listOf(v)
+	return slices.ContainsFunc(list, truth), err
+}
+
+func allOf(v any) (any, error) {
+	list, err := listOf(v)
+	return !slices.ContainsFunc(list, func(one any) bool { return !truth(one) }), err
+}
+
+// round rounds to a number of digits, halves to the even neighbour; without one, to a whole number.
+func round(given []any) (any, error) {
+	if len(given) == 0 || len(given) > 2 {
+		return nil, errArguments
+	}
+	n, f, isWhole, ok := number(given[0])
+	if !ok {
+		return nil, fmt.Errorf("%s is not a number", typeOf(given[0]))
+	}
+	if len(given) == 1 {
+		if isWhole {
+			return n, nil
+		}
+		return toInt(math.RoundToEven(f))
+	}
+	digits, _, isCount, _ := number(given[1])
+	if !isCount || digits < 0 || digits > 17 {
+		return nil, errArguments
+	}
+	if isWhole {
+		return n, nil
+	}
+	return strconv.ParseFloat(strconv.FormatFloat(f, 'f', int(digits), 64), 64)
+}
+
+// rangeOf returns whole numbers from one until another, in steps.
+func rangeOf(given []any) (any, error) {
+	bounds := []int64{0, 0, 1}
+	for i, v := range given {
+		n, _, isWhole, _ := number(v)
+		if !isWhole || i > 2 {
+			return nil, errArguments
+		}
+		bounds[i] = n
+	}
+	switch len(given) {
+	case 0:
+		return nil, errArguments
+	case 1:
+		bounds[0], bounds[1] = 0, bounds[0]
+	}
+	if bounds[2] == 0 {
+		return nil, errArguments
+	}
+	out := []any{}
+	for n := bounds[0]; bounds[2] > 0 && n < bounds[1] || bounds[2] < 0 && n > bounds[1]; n += bounds[2] {
+		if out = append(out, n); len(out) > maxSteps {
+			return nil, errTooLarge
+		}
+	}
+	return out, nil
+}
+
+// get returns a member of an object, or else a default.
+func get(given []any) (any, error) {
+	if len(given) != 2 && len(given) != 3 {
+		return nil, errArguments
+	}
+	object, ok := given[0].(map[string]any)
+	if !ok && given[0] != nil {
+		return nil, fmt.Errorf("get is not for %s", typeOf(given[0]))
+	}
+	var v any = object
+	for name := range strings.SplitSeq(text(given[1]), ".") {
+		of, _ := v.(map[string]any)
+		v = of[name]
+	}
+	if v == nil && len(given) == 3 {
+		v = given[2]
+	}
+	return v, nil
+}
+
+// concat joins texts; None is left out.
+func concat(given []any) (any, error) {
+	var out strings.Builder
+	for _, v := range given {
+		if v != nil {
+			out.WriteString(text(v))
+		}
+	}
+	return limited(out.String())
+}
+
+// coalesce returns the first of its arguments that is not None.
+func coalesce(given []any) (any, error) {
+	for _, v := range given {
+		if v != nil {
+			return v, nil
+		}
+	}
+	return nil, nil
+}
+
+// joinList joins the elements of a list, with a text between them.
+func joinList(given []any) (any, error) {
+	if len(given) != 2 {
+		return nil, errArguments
+	}
+	return methods["join"](given[1], given[:1])
+}
+
+// moment makes a function of the time.
+func moment(layout string) func([]any) (any, error) {
+	return func(given []any) (any, error) {
+		if len(given) > 0 {
+			return nil, errArguments
+		}
+		return time.Now().UTC().Format(layout), nil
+	}
+}
+
+// methods are what may be called on a value.
+var methods = map[string]func(of any, given []any) (any, error){
+	"lower": plain(strings.ToLower), "upper": plain(strings.ToUpper), "title": plain(title),
+	"capitalize": plain(capitalize), "strip": trimmed(strings.TrimSpace, strings.Trim),
+	"lstrip":     trimmed(func(s string) string { return strings.TrimLeftFunc(s, unicode.IsSpace) }, strings.TrimLeft),
+	"rstrip":     trimmed(func(s string) string { return strings.TrimRightFunc(s, unicode.IsSpace) }, strings.TrimRight),
+	"startswith": about(strings.HasPrefix), "endswith": about(strings.HasSuffix), "split": splitText, "join": joinText,
+	"replace": replaceText, "find": indexText, "count": countText, "isdigit": checks(unicode.IsDigit),
+	"isalpha": checks(unicode.IsLetter), "zfill": zeroFilled, "get": getMember, "keys": keysOf, "values": valuesOf,
+}
+
+// texts returns the text that a method is called on, and its arguments as texts.
+func texts(of any, given []any, least, most int) (s string, out []string, err error) {
+	s, ok := of.(string)
+	if !ok {
+		return "", nil, fmt.Errorf("%s has no such method", typeOf(of))
+	}
+	if len(given) < least || len(given) > most {
+		return "", nil, errArguments
+	}
+	for _, v := range given {
+		one, ok := v.(string)
+		if !ok {
+			return "", nil, errArguments
+		}
+		out = append(out, one)
+	}
+	return s, out, nil
+}
+
+func plain(do func(string) string) func(any, []any) (any, error) {
+	return func(of any, given []any) (any, error) {
+		s, _, err := texts(of, given, 0, 0)
+		return do(s), err
+	}
+}
+
+func trimmed(space func(string) string, set func(s, cut string) string) func(any, []any) (any, error) {
+	return func(of any, given []any) (any, error) {
+		s, cut, err := texts(of, given, 0, 1)
+		if err == nil && len(cut) == 1 {
+			return set(s, cut[0]), nil
+		}
+		return space(s), err
+	}
+}
+
+func about(is func(s, part string) bool) func(any, []any) (any, error) {
+	return func(of any, given []any) (any, error) {
+		s, part, err := texts(of, given, 1, 1)
+		if err != nil {
+			return nil, err
+		}
+		return is(s, part[0]), nil
+	}
+}
+
+func checks(is func(rune) bool) func(any, []any) (any, error) {
+	return func(of any, given []any) (any, error) {
+		s, _, err := texts(of, given, 0, 0)
+		return s != "" && !strings.ContainsFunc(s, func(c rune) bool { return !is(c) }), err
+	}
+}
+
+func capitalize(s string) string {
+	for i, c := range s {
+		return string(unicode.ToUpper(c)) + strings.ToLower(s[i+len(string(c)):])
+	}
+	return s
+}
+
+func title(s string) string {
+	before := ' '
+	return strings.Map(func(c rune) rune {
+		isFirst := !unicode.IsLetter(before)
+		before = c
+		if isFirst {
+			return unicode.ToUpper(c)
+		}
+		return unicode.ToLower(c)
+	}, s)
+}
+
+// splitText divides a text: at spaces, or at another text, at most so many times.
+func splitText(of any, given []any) (any, error) {
+	most := int64(-1)
+	if len(given) == 2 {
+		n, _, isWhole, _ := number(given[1])
+		if !isWhole {
+			return nil, errArguments
+		}
+		most, given = n, given[:1]
+	}
+	s, at, err := texts(of, given, 0, 1)
+	if err != nil {
+		return nil, err
+	}
+	var parts []string
+	switch {
+	case len(at) == 0:
+		parts = strings.Fields(s)
+	case at[0] == "":
+		return nil, errors.New("a text is not divided at nothing")
+	case most >= 0:
+		parts = strings.SplitN(s, at[0], int(min(most, maxSize))+1)
+	default:
+		parts = strings.Split(s, at[0])
+	}
+	out := make([]any, len(parts))
+	for i, part := range parts {
+		out[i] = part
+	}
+	return out, nil
+}
+
+func joinText(of any, given []any) (any, error) {
+	s, ok := of.(string)
+	if !ok || len(given) != 1 {
+		return nil, errArguments
+	}
+	list, err := listOf(given[0])
+	if err != nil {
+		return nil, err
+	}
+	parts := make([]string, len(list))
+	for i, v := range list {
+		if parts[i], ok = v.(string); !ok {
+			return nil, fmt.Errorf("join is of texts, and a %s is among them", typeOf(v))
+		}
+	}
+	return limited(strings.Join(parts, s))
+}
+
+func replaceText(of any, given []any) (any, error) {
+	s, pair, err := texts(of, given, 2, 2)
+	if err != nil {
+		return nil, err
+	}
+	if n := strings.Count(s, pair[0]); n > 0 && len(pair[1]) > maxSize/n {
+		return nil, errTooLarge
+	}
+	return strings.ReplaceAll(s, pair[0], pair[1]), nil
+}
+
+func indexText(of any, given []any) (any, error) {
+	s, part, err := texts(of, given, 1, 1)
+	if err != nil {
+		return nil, err
+	}
+	at := strings.Index(s, part[0])
+	if at > 0 {
+		at = len([]rune(s[:at]))
+	}
+	return int64(at), nil
+}
+
+func countText(of any, given []any) (any, error) {
+	if list, ok := of.([]any); ok && len(given) == 1 {
+		n := int64(0)
+		for _, v := range list {
+			if same(v, given[0]) {
+				n++
+			}
+		}
+		return n, nil
+	}
+	s, part, err := texts(of, given, 1, 1)
+	if err != nil {
+		return nil, err
+	}
+	return int64(strings.Count(s, part[0])), nil
+}
+
+// zeroFilled puts zeros before a text, after its sign, until it has so many characters.
+func zeroFilled(of any, given []any) (any, error) {
+	s, ok := of.(string)
+	if !ok || len(given) != 1 {
+		return nil, errArguments
+	}
+	n, _, isWhole, _ := number(given[0])
+	if !isWhole || n > maxSize {
+		return nil, errArguments
+	}
+	sign := ""
+	if strings.HasPrefix(s, "-") || strings.HasPrefix(s, "+") {
+		sign, s = s[:1], s[1:]
+	}
+	return sign + strings.Repeat("0", max(int(n)-len(sign)-len([]rune(s)), 0)) + s, nil
+}
+
+func getMember(of any, given []any) (any, error) {
+	if _, ok := of.(map[string]any); !ok {
+		return nil, fmt.Errorf("%s has no get()", typeOf(of))
+	}
+	return get(slices.Concat([]any{of}, given))
+}
+
+func keysOf(of any, given []any) (any, error) {
+	if _, ok := of.(map[string]any); !ok || len(given) > 0 {
+		return nil, errArguments
+	}
+	return listOf(of)
+}
+
+func valuesOf(of any, given []any) (any, error) {
+	object, ok := of.(map[string]any)
+	if !ok || len(given) > 0 {
+		return nil, errArguments
+	}
+	out := []any{}
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		out = append(out, object[key])
+	}
+	return out, nil
+}

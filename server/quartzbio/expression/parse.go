@@ -1,0 +1,642 @@
+package expression
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// parser reads tokens from the left. Each method reads one level of precedence.
+type parser struct {
+	tokens []token
+	known  map[string]bool
+	depth  int
+}
+
+// maxNesting is how deep an expression may be nested.
+const maxNesting = 100
+
+func (p *parser) peek() token { return p.tokens[0] }
+
+func (p *parser) next() token {
+	t := p.tokens[0]
+	if t.kind != endToken {
+		p.tokens = p.tokens[1:]
+	}
+	return t
+}
+
+// take reads a sign or a word, if it is next.
+func (p *parser) take(text string) bool {
+	t := p.peek()
+	if (t.kind == signToken || t.kind == nameToken) && t.text == text {
+		p.next()
+		return true
+	}
+	return false
+}
+
+// need reads a sign or a word that has to be next.
+func (p *parser) need(text string) error {
+	if !p.take(text) {
+		return fmt.Errorf("there should be '%s' at character %d", text, p.peek().at+1)
+	}
+	return nil
+}
+
+func unexpected(t token) error {
+	if t.kind == endToken {
+		return fmt.Errorf("it ends too early")
+	}
+	return fmt.Errorf("'%s' at character %d is not expected", t.text, t.at+1)
+}
+
+// expression reads a value, or one of two by a condition.
+func (p *parser) expression() (node, error) {
+	if p.depth++; p.depth > maxNesting {
+		return nil, fmt.Errorf("it is nested more than %d deep", maxNesting)
+	}
+	defer func() { p.depth-- }()
+	value, err := p.or()
+	if err != nil || !p.take("if") {
+		return value, err
+	}
+	condition, err := p.or()
+	if err == nil {
+		err = p.need("else")
+	}
+	if err != nil {
+		return nil, err
+	}
+	other, err := p.expression()
+	return func(e *env) (any, error) {
+		is, err := condition.eval(e)
+		if err != nil {
+			return nil, err
+		}
+		if truth(is) {
+			return value.eval(e)
+		}
+		return other.eval(e)
+	}, err
+}
+
+// or reads values of which the first that is true counts, or the last; and all have to be, and the first that is not
+// counts.
+func (p *parser) or() (node, error)  { return p.either("or", true, p.and) }
+func (p *parser) and() (node, error) { return p.either("and", false, p.not) }
+
+func (p *parser) either(word string, until bool, operand func() (node, error)) (node, error) {
+	left, err := operand()
+	for err == nil && p.take(word) {
+		first := left
+		var second node
+		if second, err = operand(); err == nil {
+			left = func(e *env) (any, error) {
+				v, err := first.eval(e)
+				if err != nil || truth(v) == until {
+					return v, err
+				}
+				return second.eval(e)
+			}
+		}
+	}
+	return left, err
+}
+
+func (p *parser) not() (node, error) {
+	if !p.take("not") {
+		return p.comparison()
+	}
+	if p.depth++; p.depth > maxNesting {
+		return nil, fmt.Errorf("it is nested more than %d deep", maxNesting)
+	}
+	defer func() { p.depth-- }()
+	of, err := p.not()
+	return func(e *env) (any, error) {
+		v, err := of.eval(e)
+		return !truth(v), err
+	}, err
+}
+
+// comparisons are the signs and words that compare.
+var comparisons = []string{"==", "!=", "<=", ">=", "<", ">", "in", "is"}
+
+// comparison reads values that are compared in a row: a < b < c.
+func (p *parser) comparison() (node, error) {
+	first, err := p.sum()
+	if err != nil {
+		return nil, err
+	}
+	operands, operators := []node{first}, []string{}
+	for {
+		operator, ok := p.comparator()
+		if !ok {
+			break
+		}
+		operand, err := p.sum()
+		if err != nil {
+			return nil, err
+		}
+		operands, operators = append(operands, operand), append(operators, operator)
+	}
+	if len(operators) == 0 {
+		return first, nil
+	}
+	return func(e *env) (any, error) {
+		left, err := operands[0].eval(e)
+		for i := 0; i < len(operators) && err == nil; i++ {
+			var right any
+			if right, err = operands[i+1].eval(e); err != nil {
+				break
+			}
+			is, wrong := compare(operators[i], left, right)
+			if wrong != nil || !is {
+				return false, wrong
+			}
+			left = right
+		}
+		return true, err
+	}, nil
+}
+
+// comparator reads what compares, if it is next.
+func (p *parser) comparator() (string, bool) {
+	t := p.peek()
+	if t.kind == nameToken && t.text == "not" && len(p.tokens) > 1 && p.tokens[1].text == "in" {
+		p.next()
+		p.next()
+		return "not in", true
+	}
+	if (t.kind != signToken && t.kind != nameToken) || !slices.Contains(comparisons, t.text) {
+		return "", false
+	}
+	p.next()
+	if t.text == "is" {
+		if p.take("not") {
+			return "is not", true
+		}
+	}
+	return t.text, true
+}
+
+func (p *parser) sum() (node, error) { return p.binary(p.product, "+", "-") }
+
+func (p *parser) product() (node, error) { return p.binary(p.signed, "*", "/", "//", "%") }
+
+// binary reads operands between any of some operators, which are applied from the left.
+func (p *parser) binary(operand func() (node, error), operators ...string) (node, error) {
+	left, err := operand()
+	for err == nil && p.peek().kind == signToken && slices.Contains(operators, p.peek().text) {
+		sign, first := p.next().text, left
+		var second node
+		if second, err = operand(); err == nil {
+			left = func(e *env) (any, error) {
+				values, err := all(e, []node{first, second})
+				if err != nil {
+					return nil, err
+				}
+				return calculate(sign, values[0], values[1])
+			}
+		}
+	}
+	return left, err
+}
+
+// signed reads a value with a sign before it, and one with a power after it, which binds more.
+func (p *parser) signed() (node, error) {
+	t := p.peek()
+	if t.kind != signToken || t.text != "-" && t.text != "+" {
+		return p.power()
+	}
+	p.next()
+	if p.depth++; p.depth > maxNesting {
+		return nil, fmt.Errorf("it is nested more than %d deep", maxNesting)
+	}
+	defer func() { p.depth-- }()
+	of, err := p.signed()
+	return func(e *env) (any, error) {
+		v, err := of.eval(e)
+		if err != nil {
+			return nil, err
+		}
+		return calculate(t.text, int64(0), v)
+	}, err
+}
+
+func (p *parser) power() (node, error) {
+	base, err := p.postfix()
+	if err != nil || !p.take("**") {
+		return base, err
+	}
+	exponent, err := p.signed()
+	return func(e *env) (any, error) {
+		values, err := all(e, []node{base, exponent})
+		if err != nil {
+			return nil, err
+		}
+		return calculate("**", values[0], values[1])
+	}, err
+}
+
+// postfix reads a value with what follows it: attributes, items, methods.
+func (p *parser) postfix() (node, error) {
+	of, err := p.atom()
+	for err == nil {
+		switch {
+		case p.take("."):
+			of, err = p.attribute(of)
+		case p.take("["):
+			of, err = p.item(of)
+		default:
+			return of, nil
+		}
+	}
+	return nil, err
+}
+
+// attribute reads the name of a member of an object, or of a method with its arguments.
+func (p *parser) attribute(of node) (node, error) {
+	name := p.next()
+	if name.kind != nameToken {
+		return nil, unexpected(name)
+	}
+	if !p.take("(") {
+		return func(e *env) (any, error) {
+			v, err := of.eval(e)
+			if err != nil {
+				return nil, err
+			}
+			return member(v, name.text)
+		}, nil
+	}
+	method, ok := methods[name.text]
+	if !ok {
+		return nil, fmt.Errorf("the method %s() is not supported; there are %s", name.text, namesOf(methods))
+	}
+	arguments, err := p.arguments()
+	return func(e *env) (any, error) {
+		v, err := of.eval(e)
+		if err != nil {
+			return nil, err
+		}
+		given, err := all(e, arguments)
+		if err != nil {
+			return nil, err
+		}
+		return method(v, given)
+	}, err
+}
+
+// item reads an item or a slice.
+func (p *parser) item(of node) (node, error) {
+	var from, to node
+	var err error
+	isSlice := p.take(":")
+	if !isSlice {
+		if from, err = p.expression(); err != nil {
+			return nil, err
+		}
+		isSlice = p.take(":")
+	}
+	if isSlice && p.peek().text != "]" {
+		if to, err = p.expression(); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.need("]"); err != nil {
+		return nil, err
+	}
+	return func(e *env) (any, error) {
+		parts := [3]any{}
+		for i, n := range []node{of, from, to} {
+			if n == nil {
+				continue
+			}
+			var err error
+			if parts[i], err = n.eval(e); err != nil {
+				return nil, err
+			}
+		}
+		if isSlice {
+			return slice(parts[0], parts[1], parts[2])
+		}
+		return itemOf(parts[0], parts[1])
+	}, nil
+}
+
+// constants are the names of values.
+var constants = map[string]any{"True": true, "False": false, "None": nil}
+
+// atom reads a literal, a name, a call, a list, an object, or an expression in parentheses.
+func (p *parser) atom() (node, error) {
+	t := p.next()
+	switch t.kind {
+	case stringToken:
+		for p.peek().kind == stringToken { // adjacent ones are one
+			t.text += p.next().text
+		}
+		return constant(t.text), nil
+	case numberToken:
+		return numberOf(t)
+	case nameToken:
+		return p.name(t)
+	case signToken:
+		switch t.text {
+		case "(":
+			return p.parenthesized()
+		case "[":
+			return p.list("]")
+		case "{":
+			return p.object()
+		}
+	}
+	return nil, unexpected(t)
+}
+
+func constant(v any) node { return func(*env) (any, error) { return v, nil } }
+
+// numberOf reads a number: with a point or an exponent it is not whole.
+func numberOf(t token) (node, error) {
+	if n, err := strconv.ParseInt(t.text, 10, 64); err == nil {
+		return constant(n), nil
+	}
+	n, err := strconv.ParseFloat(t.text, 64)
+	if err != nil {
+		return nil, fmt.Errorf("'%s' at character %d is not a number", t.text, t.at+1)
+	}
+	return constant(n), nil
+}
+
+// name reads a name, or a call of the function that has it.
+func (p *parser) name(t token) (node, error) {
+	if v, ok := constants[t.text]; ok {
+		return constant(v), nil
+	}
+	if p.take("(") {
+		function, ok := functions[t.text]
+		if !ok {
+			return nil, fmt.Errorf("the function %s() is not supported; there are %s", t.text, namesOf(functions))
+		}
+		arguments, err := p.arguments()
+		return func(e *env) (any, error) {
+			given, err := all(e, arguments)
+			if err != nil {
+				return nil, err
+			}
+			return function(given)
+		}, err
+	}
+	if !p.known[t.text] {
+		return nil, fmt.Errorf("the name %s at character %d is not known", t.text, t.at+1)
+	}
+	return func(e *env) (any, error) { return e.names[t.text], nil }, nil
+}
+
+// arguments reads the arguments of a call: values, or one comprehension.
+func (p *parser) arguments() (out []node, err error) {
+	if p.take(")") {
+		return nil, nil
+	}
+	for {
+		if p.peek().kind == nameToken && len(p.tokens) > 1 && p.tokens[1].text == "=" {
+			return nil, fmt.Errorf("named arguments such as %s= are not supported", p.peek().text)
+		}
+		one, err := p.element()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, one)
+		if p.take(")") {
+			return out, nil
+		}
+		if err := p.need(","); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// element reads a value, or a comprehension of values: a list.
+func (p *parser) element() (node, error) {
+	// The name that a comprehension gives is after the value that uses it: look for it first.
+	added := p.comprehended()
+	for _, name := range added {
+		p.known[name] = true
+	}
+	value, err := p.expression()
+	if err != nil || p.peek().text != "for" {
+		p.forget(added)
+		return value, err
+	}
+	value, err = p.comprehension(value)
+	p.forget(added)
+	return value, err
+}
+
+// forget makes names unknown again.
+func (p *parser) forget(names []string) {
+	for _, name := range names {
+		delete(p.known, name)
+	}
+}
+
+// comprehended returns the names that comprehensions at this level give, which are not known otherwise.
+func (p *parser) comprehended() (names []string) {
+	depth := 0
+	for i, t := range p.tokens {
+		if t.opens() {
+			depth++
+		}
+		if t.closes() {
+			if depth--; depth < 0 {
+				return names
+			}
+		}
+		if depth == 0 && t.kind == nameToken && t.text == "for" && i+1 < len(p.tokens) {
+			if name := p.tokens[i+1]; name.kind == nameToken && !p.known[name.text] {
+				names = append(names, name.text)
+			}
+		}
+	}
+	return names
+}
+
+// comprehension reads what a value is made for: for x in list if condition, any number of times.
+func (p *parser) comprehension(value node) (node, error) {
+	if err := p.need("for"); err != nil {
+		return nil, err
+	}
+	name := p.next()
+	if name.kind != nameToken {
+		return nil, unexpected(name)
+	}
+	if err := p.need("in"); err != nil {
+		return nil, err
+	}
+	source, err := p.or()
+	if err != nil {
+		return nil, err
+	}
+	condition := constant(true)
+	for p.take("if") {
+		first := condition
+		second, err := p.or()
+		if err != nil {
+			return nil, err
+		}
+		condition = func(e *env) (any, error) {
+			if v, err := first.eval(e); err != nil || !truth(v) {
+				return v, err
+			}
+			return second.eval(e)
+		}
+	}
+	isNested := p.peek().text == "for"
+	if isNested {
+		if value, err = p.comprehension(value); err != nil {
+			return nil, err
+		}
+	}
+	return func(e *env) (any, error) { return comprehend(e, name.text, source, condition, value, isNested) }, nil
+}
+
+// comprehend makes a list of a value for each element of another.
+func comprehend(e *env, name string, source, condition, value node, isNested bool) (any, error) {
+	from, err := source.eval(e)
+	if err != nil {
+		return nil, err
+	}
+	elements, err := listOf(from)
+	if err != nil {
+		return nil, err
+	}
+	out := []any{}
+	for _, element := range elements {
+		inner := e.with(name, element)
+		is, err := condition.eval(inner)
+		if err != nil {
+			return nil, err
+		}
+		if !truth(is) {
+			continue
+		}
+		v, err := value.eval(inner)
+		if err != nil {
+			return nil, err
+		}
+		if isNested {
+			out = append(out, v.([]any)...)
+		} else {
+			out = append(out, v)
+		}
+		if len(out) > maxSize {
+			return nil, errTooLarge
+		}
+	}
+	return out, nil
+}
+
+// parenthesized reads an expression in parentheses, or a tuple, which is a list here.
+func (p *parser) parenthesized() (node, error) {
+	if p.take(")") {
+		return constant([]any{}), nil
+	}
+	first, err := p.element()
+	if err != nil {
+		return nil, err
+	}
+	if p.take(")") {
+		return first, nil
+	}
+	return p.rest([]node{first}, ")")
+}
+
+// list reads a list, or a comprehension.
+func (p *parser) list(end string) (node, error) {
+	if p.take(end) {
+		return func(*env) (any, error) { return []any{}, nil }, nil
+	}
+	isComprehension := p.hasFor()
+	first, err := p.element()
+	if err != nil {
+		return nil, err
+	}
+	if isComprehension {
+		return first, p.need(end)
+	}
+	return p.rest([]node{first}, end)
+}
+
+// hasFor reports whether what comes at this level is a comprehension.
+func (p *parser) hasFor() bool {
+	depth := 0
+	for _, t := range p.tokens {
+		switch {
+		case t.opens():
+			depth++
+		case t.closes():
+			if depth--; depth < 0 {
+				return false
+			}
+		case depth == 0 && t.kind == nameToken && t.text == "for":
+			return true
+		}
+	}
+	return false
+}
+
+// rest reads the other elements of a list.
+func (p *parser) rest(elements []node, end string) (node, error) {
+	for !p.take(end) {
+		if err := p.need(","); err != nil {
+			return nil, err
+		}
+		if p.take(end) {
+			break
+		}
+		one, err := p.element()
+		if err != nil {
+			return nil, err
+		}
+		elements = append(elements, one)
+	}
+	return func(e *env) (any, error) { return all(e, elements) }, nil
+}
+
+// object reads an object.
+func (p *parser) object() (node, error) {
+	var keys, values []node
+	for !p.take("}") {
+		if len(keys) > 0 {
+			if err := p.need(","); err != nil {
+				return nil, err
+			}
+			if p.take("}") {
+				break
+			}
+		}
+		key, err := p.expression()
+		if err == nil {
+			err = p.need(":")
+		}
+		if err != nil {
+			return nil, err
+		}
+		value, err := p.expression()
+		if err != nil {
+			return nil, err
+		}
+		keys, values = append(keys, key), append(values, value)
+	}
+	return func(e *env) (any, error) {
+		out := map[string]any{}
+		for i, key := range keys {
+			pair, err := all(e, []node{key, values[i]})
+			if err != nil {
+				return nil, err
+			}
+			out[text(pair[0])] = pair[1]
+		}
+		return out, nil
+	}, nil
+}
