@@ -258,7 +258,7 @@ func (f *Face) importParts(c *fiber.Ctx, in importIn, s snapshot.State, mode cat
 			return f.store.Commit(ctx, s.Dataset.ID, in.change(request, mode, u))
 		})
 	}
-	w.after, w.said["source_files"] = func() {}, names
+	w.said["source_files"] = names
 	w.asked = in.view("file", names)
 	return nil
 }
@@ -279,7 +279,6 @@ func (f *Face) importRecords(
 		text = append(append(text, one...), '\n')
 	}
 	w.asked = in.view("data_records", nil)
-	w.after = func() {}
 	w.parts = append(w.parts, func(ctx context.Context, request storage.Request) (k catalog.Commit, err error) {
 		u, err := f.stageText(text)
 		if err != nil {

@@ -62,7 +62,7 @@ func (f *Face) createMigration(c *fiber.Ctx) error {
 		return err
 	}
 	w := doing{
-		kind: migrationKind, dataset: to, title: cmp.Or(in.Title, "Migration"), after: func() {},
+		kind: migrationKind, dataset: to, title: cmp.Or(in.Title, "Migration"),
 		message: cmp.Or(in.Description, in.Title), said: in.said(),
 	}
 	if err := f.migrationPart(ctx, c, in, from, to, mode, &w); err != nil {

@@ -74,6 +74,7 @@ func (f *Face) Mount(app *fiber.App) {
 		}
 	}
 	app.Use(root, f.admit(access.Known), nothingThere)
+	app.Use(olderRoot, f.admit(access.Known), nothingThere)
 }
 
 // Name implements host.ErrorSender.
@@ -81,13 +82,14 @@ func (f *Face) Name() string { return "quartzbio" }
 
 // The paths of the face.
 const (
-	root     = "/v2"
-	userPath = "/v1/user"
+	root      = "/v2"
+	olderRoot = "/v1"
+	userPath  = olderRoot + "/user"
 )
 
 // Owns reports whether a path is this face's.
 func (f *Face) Owns(path string) bool {
-	return path == root || path == userPath || strings.HasPrefix(path, root+"/")
+	return path == root || path == olderRoot || strings.HasPrefix(path, root+"/") || strings.HasPrefix(path, olderRoot+"/")
 }
 
 // admit refuses requests of unknown users to a route that needs a role. Whether the user has it in a dataset's project
@@ -204,7 +206,7 @@ var unsupported = map[string]string{
 
 // nothingThere answers requests that match no route.
 func nothingThere(c *fiber.Ctx) error {
-	name, _, _ := strings.Cut(strings.TrimPrefix(c.Path(), root+"/"), "/")
+	name, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(c.Path(), root+"/"), olderRoot+"/"), "/")
 	instead, known := unsupported[name]
 	if known || strings.Contains(c.Path(), "/beacon") || strings.HasSuffix(c.Path(), "/versions") {
 		return &host.Refusal{Status: http.StatusNotImplemented, Code: "not_supported",

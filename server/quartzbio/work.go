@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"maps"
 	"math"
 	"net/http"
 	"slices"
@@ -39,7 +40,6 @@ type doing struct {
 	message string   // the same, of the request
 	said    metadata // what the request says of the commits
 	parts   []func(ctx context.Context, r storage.Request) (catalog.Commit, error)
-	after   func() // frees what the parts needed
 }
 
 // metadata is what is said of commits.
@@ -47,19 +47,25 @@ type metadata map[string]any
 
 // start starts work, waits for it up to the sync limit, and returns its entry.
 func (f *Face) start(c *fiber.Ctx, w doing) (entry, error) {
-	ctx, done := c.UserContext(), make(chan struct{})
+	asked, err := json.Marshal(w.asked)
+	if err != nil {
+		return entry{}, err
+	}
+	e := entry{
+		Kind: w.kind, Project: w.dataset.Dataset.ProjectID, Path: w.dataset.Dataset.ID, User: f.user(c), At: time.Now(),
+		Document: asked,
+	}
 	var commits []int64
 	call := calls.Call[catalog.Commit]{
 		Request: f.request(c),
 		Do: func(ctx context.Context, r storage.Request) (last catalog.Commit, err error) {
-			if r.Message = w.message; w.said == nil {
-				w.said = metadata{}
+			one := e
+			one.ID = r.Job()
+			if err := f.entries.put(ctx, one); err != nil {
+				return last, err
 			}
-			said := metadata{"quartzbio_job": r.Job(), "quartzbio_kind": w.kind, "title": w.title}
-			for name, value := range w.said {
-				said[name] = value
-			}
-			if r.Metadata, err = json.Marshal(said); err != nil {
+			r.Message = w.message
+			if r.Metadata, err = w.metadata(one.ID); err != nil {
 				return last, err
 			}
 			for i, part := range w.parts[len(commits):] {
@@ -87,30 +93,20 @@ func (f *Face) start(c *fiber.Ctx, w doing) (entry, error) {
 			}
 			return calls.Answer{Status: http.StatusCreated, Body: body}.Keep()
 		},
-		After: func() { w.after(); close(done) },
 	}
-	kept, _, err := calls.Start(ctx, f.jobs, w.title, call, 0, func(j catalog.Job) (json.RawMessage, error) {
-		return json.Marshal(j.ID)
-	})
+	kept, _, err := calls.Start(c.UserContext(), f.jobs, w.title, call, f.options.SyncTimeout,
+		func(j catalog.Job) (json.RawMessage, error) { return json.Marshal(j.ID) })
 	if err != nil {
 		return entry{}, err
 	}
-	e := entry{Kind: w.kind, Project: w.dataset.Dataset.ProjectID, Path: w.dataset.Dataset.ID, User: f.user(c), At: time.Now()}
-	if err := json.Unmarshal(kept, &e.ID); err != nil {
-		return e, err
-	}
-	if e.Document, err = json.Marshal(w.asked); err != nil {
-		return e, err
-	}
-	if err := f.entries.put(context.WithoutCancel(ctx), e); err != nil {
-		return e, err
-	}
-	select {
-	case <-done:
-	case <-time.After(f.options.SyncTimeout):
-	case <-ctx.Done():
-	}
-	return e, nil
+	return e, json.Unmarshal(kept, &e.ID)
+}
+
+// metadata is what the commits of a job say of themselves.
+func (w doing) metadata(job string) (json.RawMessage, error) {
+	said := metadata{"quartzbio_job": job, "quartzbio_kind": w.kind, "title": w.title}
+	maps.Copy(said, w.said)
+	return json.Marshal(said)
 }
 
 // progress is how far work is.
@@ -264,7 +260,7 @@ func (f *Face) viewWork(c *fiber.Ctx, e entry, d datasetView) (map[string]any, e
 		"class_name": class, "id": e.ID, "task_id": e.ID, "created_at": moment(e.At), "updated_at": moment(p.changed),
 		"status": p.status, "error_message": text(p.failure), "user": viewUser(e.User), "vault_id": d.VaultID,
 		"url": host.Site(c) + root + "/dataset_" + e.Kind + "s/" + e.ID, "priority": 10,
-		"timestamps": [][3]string{{"queued", p.status, moment(p.changed)}},
+		"upload": nil, "source_object": nil, "timestamps": [][3]string{{"queued", p.status, moment(p.changed)}},
 	} {
 		out[name] = value
 	}
