@@ -53,11 +53,15 @@ func (cmd *doctorCmd) subject() doctor.Subject {
 	if cmd.MinFree != nil {
 		least = int64(*cmd.MinFree)
 	}
+	catalog := cmd.Catalog
+	if catalog == storage.EmbeddedCatalog { // it is in the directory
+		catalog = ""
+	}
 	descriptors := conns.Descriptors()
 	return doctor.Subject{
 		Dir: cmd.Data, Version: version, Memory: memory, MemoryLimit: cmp.Or(int64(cmd.MemoryLimit), memory/2),
 		MinFree: least, Descriptors: descriptors, Connections: conns.DefaultOverall(descriptors),
-		Cert: cmd.TLSCert, Key: cmd.TLSKey, Now: time.Now(), Catalog: cmd.Catalog,
+		Cert: cmd.TLSCert, Key: cmd.TLSKey, Now: time.Now(), Catalog: catalog,
 		Bucket: func(ctx context.Context) (string, error) { return storage.BucketStore(ctx, cmd.Data, cmd.at("")) },
 	}
 }

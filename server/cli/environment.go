@@ -6,9 +6,12 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// everywhere are the flags, besides those of serve, that have an environment variable. Others would change what a
-// command does because of a variable that was set for something else.
+// everywhere are the flags that have an environment variable in all commands. Others would change what a command does
+// because of a variable that was set for something else.
 var everywhere = []string{"server", "api-key", "profile", "project-id", "dataset"}
+
+// asServed are the commands whose flags all have one: doctor says how serve would do with the same variables.
+var asServed = []string{"serve", "doctor"}
 
 // environment takes the variables that kong.DefaultEnvars gives to every flag from all others.
 func environment() kong.Option {
@@ -19,7 +22,7 @@ func environment() kong.Option {
 }
 
 // withoutVariables takes their environment variables from the flags of a command and of the commands below it, but for
-// those that are kept and for serve.
+// those that are kept and for asServed.
 func withoutVariables(n *kong.Node, kept []string) {
 	for _, f := range n.Flags {
 		if !slices.Contains(kept, f.Name) {
@@ -27,7 +30,7 @@ func withoutVariables(n *kong.Node, kept []string) {
 		}
 	}
 	for _, child := range n.Children {
-		if child.Name != "serve" {
+		if !slices.Contains(asServed, child.Name) {
 			withoutVariables(child, everywhere)
 		}
 	}
