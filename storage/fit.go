@@ -61,17 +61,47 @@ type fitting struct {
 // the narrowest that takes both, else it refuses, naming column, stored type and offered type.
 func (f *fitting) fit(s schema.Schema) (fitted, error) {
 	out := fitted{schema: s, at: map[int]int{}}
-	// A retired column comes back under its name, with its id and what it held, if it takes the new values.
-	known, retired := s.Names()
 	offered := f.records.Columns()
 	targets := make([]schema.Type, len(offered))   // zero: to be decided by the values
 	columns := make([]schema.Column, len(offered)) // ID 0: new; -1: not taken
-	var open []int
+	open, err := f.placeAll(&out, offered, columns, targets)
+	if err != nil {
+		return out, err
+	}
+	// All columns that depend on values together, as each pass reads the upload.
+	if err := f.byValues(s, offered, columns, targets, open); err != nil {
+		return out, err
+	}
+	kept := make([]schema.Column, 0, len(columns))
+	for i, c := range columns {
+		if c.ID < 0 {
+			continue
+		}
+		c, err := f.settle(&out, i, offered[i], c, targets[i].Settled())
+		if err != nil {
+			return out, err
+		}
+		if c.ID != schema.RowID {
+			kept = append(kept, c)
+		}
+	}
+	out.schema = s.With(kept...)
+	return out, checkWidth(s, out.schema)
+}
+
+// placeAll finds the dataset's column for each that is offered, and decides the types that need no look at the values.
+// It returns the others.
+func (f *fitting) placeAll(
+	out *fitted, offered []intake.Offered, columns []schema.Column, targets []schema.Type,
+) (open []int, err error) {
+	s := out.schema
+	// A retired column comes back under its name, with its id and what it held, if it takes the new values.
+	known, retired := s.Names()
 	f.key = map[int]bool{}
 	for i, o := range offered {
 		column, take, err := f.place(s, known, retired, o)
 		if err != nil {
-			return out, err
+			return nil, err
 		}
 		// A derived column that came back with an export is left out, and the commit says so.
 		if !take {
@@ -91,47 +121,40 @@ func (f *fitting) fit(s schema.Schema) (fitted, error) {
 			open = append(open, i)
 		}
 	}
-	// All columns that depend on values together, as each pass reads the upload.
-	if err := f.byValues(s, offered, columns, targets, open); err != nil {
-		return out, err
-	}
-	kept := make([]schema.Column, 0, len(columns))
-	for i, c := range columns {
-		if c.ID < 0 {
-			continue
-		}
-		// Only once every type is decided: a refusal before that uses up no field ids.
-		if c.ID == 0 {
-			id, err := f.newID(f.ctx)
-			if err != nil {
-				return out, err
-			}
-			c.ID = id
-		}
-		before := c.Type
-		c.Type = targets[i].Settled()
-		if c.ID == schema.RowID && c.Type.Name != schema.Bigint {
-			return out, mismatch(s.KeyColumns()[0], offered[i].Type, "which it can't take")
-		}
-		c, warning, err := f.extended(c, before, offered[i])
+	return open, nil
+}
+
+// settle makes column i of the upload one of the dataset's, of a type that was decided.
+func (f *fitting) settle(
+	out *fitted, i int, offered intake.Offered, c schema.Column, typ schema.Type,
+) (schema.Column, error) {
+	// Only once every type is decided: a refusal before that uses up no field ids.
+	if c.ID == 0 {
+		id, err := f.newID(f.ctx)
 		if err != nil {
-			return out, err
+			return c, err
 		}
-		if warning != "" {
-			out.lost = append(out.lost, warning)
-		}
-		if c.ID != schema.RowID {
-			kept = append(kept, c)
-		}
-		// Widened by a type that does not hold all values of the old one: what is stored must be looked at.
-		if before.Name != "" && !c.Type.Holds(before) {
-			out.widened = append(out.widened, schema.Column{ID: c.ID, Name: c.Name, Type: c.Type})
-		}
-		out.at[c.ID] = len(out.columns)
-		out.columns = append(out.columns, fittedColumn{Column: c, from: i, expr: castUpload(offered[i], i, c.Type)})
+		c.ID = id
 	}
-	out.schema = s.With(kept...)
-	return out, checkWidth(s, out.schema)
+	before := c.Type
+	c.Type = typ
+	if c.ID == schema.RowID && typ.Name != schema.Bigint {
+		return c, mismatch(out.schema.KeyColumns()[0], offered.Type, "which it can't take")
+	}
+	c, warning, err := f.extended(c, before, offered)
+	if err != nil {
+		return c, err
+	}
+	if warning != "" {
+		out.lost = append(out.lost, warning)
+	}
+	// Widened by a type that does not hold all values of the old one: what is stored must be looked at.
+	if before.Name != "" && !c.Type.Holds(before) {
+		out.widened = append(out.widened, schema.Column{ID: c.ID, Name: c.Name, Type: c.Type})
+	}
+	out.at[c.ID] = len(out.columns)
+	out.columns = append(out.columns, fittedColumn{Column: c, from: i, expr: castUpload(offered, i, c.Type)})
+	return c, nil
 }
 
 // checkWidth refuses a schema with more columns than a dataset may have, unless it has no more than the one before it.
