@@ -21,9 +21,16 @@ type ledger struct {
 const ledgerTime = 10 * time.Second
 
 // Intend implements blob.Ledger.
-func (l *ledger) Intend(ctx context.Context, i blob.Intent) error {
-	return l.Catalog.Intend(ctx, catalog.Intent{Key: i.Key, Description: i.Description})
+func (l *ledger) Intend(ctx context.Context, batches ...blob.Intent) error {
+	list := make([]catalog.Intent, len(batches))
+	for n, i := range batches {
+		list[n] = catalog.Intent{Key: i.Key, Description: i.Description}
+	}
+	return l.Catalog.Intend(ctx, list...)
 }
+
+// Renew implements blob.Ledger.
+func (l *ledger) Renew(ctx context.Context, keys []string) error { return l.RenewIntents(ctx, keys) }
 
 // Published implements blob.Ledger: those of commits that stand are forgotten all at once, when they are late.
 func (l *ledger) Published(string) {}
@@ -80,12 +87,12 @@ func (l *ledger) Paid(ctx context.Context, n blob.Note) error {
 // KeepClean finishes in the bucket what servers that have ended left there, and removes uploads that are old, until ctx
 // ends. Of several servers, one does; where there can't be any, the objects' own part does.
 func (s *Store) KeepClean(ctx context.Context) {
-	remote, ok := s.blobs.(*blob.Remote)
-	if !ok || !s.catalog.IsShared() {
+	uploads := s.Uploads()
+	if uploads == nil {
 		return
 	}
 	var both sync.WaitGroup
-	both.Go(func() { s.Duty(ctx, "bucket", remote.KeepClean) })
-	both.Go(func() { s.Duty(ctx, "uploads", s.Uploads().keepFew) })
+	both.Go(func() { s.Duty(ctx, "bucket", uploads.remote.KeepClean) })
+	both.Go(func() { s.Duty(ctx, "uploads", uploads.keepFew) })
 	both.Wait()
 }

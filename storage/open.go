@@ -178,6 +178,9 @@ func (s *Store) finishWork(ctx context.Context) error {
 	if err := s.Upkeep.sweep(ctx); err != nil {
 		return fmt.Errorf("removing compacted files that are not used: %w", err)
 	}
+	if err := s.dropLeftUploads(ctx); err != nil {
+		return fmt.Errorf("removing uploads that no one can ask for: %w", err)
+	}
 	return nil
 }
 

@@ -30,6 +30,10 @@ const (
 // ErrNoUpload is returned for an upload that there is not, or is another user's.
 var ErrNoUpload = fault.New(fault.NotFound, "source_not_found")
 
+// errUploadDiffers is the refusal of an upload that is not what was sent.
+var errUploadDiffers = fault.Errorf(fault.Corrupt, "corrupted_data",
+	"The uploaded file is damaged in the object store. Nothing was changed. Upload it again.")
+
 // Uploads returns the uploads that servers share; nil: no other server can have the objects.
 func (s *Store) Uploads() *Uploads {
 	remote, ok := s.blobs.(*blob.Remote)
@@ -48,10 +52,11 @@ func (u *Uploads) Keep(ctx context.Context, of catalog.Upload, path string) erro
 	if err := u.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.AddUpload(of) }); err != nil {
 		return err
 	}
-	if err := u.remote.PutUpload(ctx, of.ID, path); err != nil {
+	var err error
+	if of.Checksum, err = u.remote.PutUpload(ctx, of.ID, path); err != nil {
 		return err
 	}
-	err := u.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.CompleteUpload(of.ID, of.Size) })
+	err = u.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.CompleteUpload(of) })
 	if errors.Is(err, catalog.ErrNotFound) { // so many newer ones came meanwhile that it had to make room
 		return errors.Join(ErrNoUpload, u.remote.RemoveUpload(ctx, of.ID))
 	}
@@ -63,8 +68,8 @@ func (u *Uploads) Keep(ctx context.Context, of catalog.Upload, path string) erro
 
 // List lists the files of a user, oldest first.
 func (u *Uploads) List(ctx context.Context, user string) (list []catalog.Upload, err error) {
-	err = u.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Uploads(user); return err })
-	return slices.DeleteFunc(list, func(one catalog.Upload) bool { return u.now().Sub(one.At) > UploadAge }), err
+	err = u.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Uploads(user, UploadAge); return err })
+	return list, err
 }
 
 // Find returns a file of a user's.
@@ -82,9 +87,12 @@ func (u *Uploads) Find(ctx context.Context, user, id string) (catalog.Upload, er
 
 // Open fetches a file to read it here. The caller removes it.
 func (u *Uploads) Open(ctx context.Context, of catalog.Upload) (intake.Upload, error) {
-	path, err := u.remote.FetchUpload(ctx, of.ID, of.Size)
-	if errors.Is(err, fs.ErrNotExist) {
+	path, err := u.remote.FetchUpload(ctx, of.ID, of.Size, of.Checksum)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		err = ErrNoUpload // another server has removed it
+	case errors.Is(err, blob.ErrDiffers):
+		err = errUploadDiffers.Because(err)
 	}
 	return intake.Upload{Format: intake.Format(of.Format), Path: path, Size: of.Size}, err
 }
@@ -95,6 +103,21 @@ func (u *Uploads) Drop(ctx context.Context, id string) error {
 		return err
 	}
 	return u.catalog.Write(ctx, func(tx catalog.Tx) error { return tx.ForgetUpload(id) })
+}
+
+// dropLeftUploads removes the files in a bucket that the catalog does not know: of one that was lost, or left for another.
+// No other server is there.
+func (s *Store) dropLeftUploads(ctx context.Context) error {
+	remote, ok := s.blobs.(*blob.Remote)
+	if !ok {
+		return nil
+	}
+	var known []string
+	err := s.catalog.Read(ctx, func(tx catalog.Tx) (err error) { known, err = tx.UploadIDs(); return err })
+	if err != nil {
+		return err
+	}
+	return remote.RemoveUploadsBut(ctx, known)
 }
 
 // Few removes files that are old, and the oldest where there are more than so many.

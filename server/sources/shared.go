@@ -24,7 +24,7 @@ func (s shared) Put(ctx context.Context, one Source) error {
 // sourceOf returns an upload as a source.
 func sourceOf(u catalog.Upload) Source {
 	return Source{
-		ID: u.ID, Name: u.Name, User: u.User, At: u.At,
+		ID: u.ID, Name: u.Name, User: u.User, At: u.At, Checksum: u.Checksum,
 		Upload: calls.Upload{Upload: intake.Upload{Format: intake.Format(u.Format), Size: u.Size}},
 	}
 }
@@ -41,7 +41,7 @@ func (s shared) Get(ctx context.Context, user, id string) (Source, error) {
 // Open implements Sources.
 func (s shared) Open(ctx context.Context, one Source) (u calls.Upload, done func(), err error) {
 	u.Upload, err = s.uploads.Open(ctx, catalog.Upload{
-		ID: one.ID, Format: string(one.Upload.Format), Size: one.Upload.Size,
+		ID: one.ID, Format: string(one.Upload.Format), Size: one.Upload.Size, Checksum: one.Checksum,
 	})
 	return u, u.Remove, noSource(one.ID, err)
 }

@@ -20,6 +20,7 @@ type Source struct {
 	Upload   calls.Upload // of another server's, its format and size
 	At       time.Time
 	Columns  []schema.Column // of another dataset: what is said of them there
+	Checksum string          // of one that several servers have
 }
 
 // Sources are the uploaded files, those of each user apart.

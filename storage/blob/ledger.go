@@ -35,8 +35,10 @@ type Note struct {
 // Ledger has what a remote store notes for the case that it does not come back: intents, and what is owed to the
 // bucket. It is in the local directory, or where other servers of the same objects find it.
 type Ledger interface {
-	// Intend notes a batch, and Published forgets it, or leaves it to Late.
-	Intend(ctx context.Context, i Intent) error
+	// Intend notes batches, Renew notes anew those of some keys that were noted and are not published yet, and Published
+	// forgets one, or leaves it to Late.
+	Intend(ctx context.Context, batches ...Intent) error
+	Renew(ctx context.Context, keys []string) error
 	Published(key string)
 	// Late lists the batches that were noted more than an age before now and may not have been published. Swept forgets
 	// one.
@@ -64,12 +66,31 @@ func intentName(key string) string { return intentsDir + "/" + url.PathEscape(ke
 func (l *noted) path(name string) string { return filepath.Join(l.root, filepath.FromSlash(name)) }
 
 // Intend implements Ledger.
-func (l *noted) Intend(_ context.Context, i Intent) error {
-	text, err := json.Marshal(i)
-	if err != nil {
-		return err
+func (l *noted) Intend(_ context.Context, batches ...Intent) error {
+	for _, i := range batches {
+		text, err := json.Marshal(i)
+		if err == nil {
+			err = writeFile(l.Dir, intentName(i.Key), text)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return writeFile(l.Dir, intentName(i.Key), text)
+	return nil
+}
+
+// Renew implements Ledger.
+func (l *noted) Renew(ctx context.Context, keys []string) (err error) {
+	for _, key := range keys {
+		var in Intent
+		text, errRead := os.ReadFile(l.path(intentName(key)))
+		if errRead != nil || json.Unmarshal(text, &in) != nil {
+			continue // it was not noted
+		}
+		in.At = time.Now()
+		err = errors.Join(err, l.Intend(ctx, in))
+	}
+	return err
 }
 
 // Published implements Ledger. One too many is looked at in vain.

@@ -30,10 +30,24 @@ type of struct {
 	server int64
 }
 
-func (b of) Intend(_ context.Context, i blob.Intent) error {
+func (b of) Intend(_ context.Context, batches ...blob.Intent) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.intents[i.Key] = i
+	for _, i := range batches {
+		b.intents[i.Key] = i
+	}
+	return nil
+}
+
+func (b of) Renew(_ context.Context, keys []string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, key := range keys {
+		if i, noted := b.intents[key]; noted {
+			i.At = time.Now()
+			b.intents[key] = i
+		}
+	}
 	return nil
 }
 

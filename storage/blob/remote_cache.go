@@ -253,7 +253,8 @@ func (r *Remote) fetch(ctx context.Context, key string, size int64, checksum str
 	return nil
 }
 
-// fetchTo copies an object to a file, and verifies and syncs that.
+// fetchTo copies an object to a file, and verifies that. The file need not be on the disk by then: whoever reads it first
+// after a start reads all of it.
 func (r *Remote) fetchTo(ctx context.Context, out *os.File, key string, size int64, checksum string) error {
 	if err := r.bucket.Fetch(ctx, named(key), size, out); err != nil {
 		if there, err2 := r.bucket.Size(ctx, named(key)); err2 == nil && there != size {
@@ -268,7 +269,7 @@ func (r *Remote) fetchTo(ctx context.Context, out *os.File, key string, size int
 	if hex.EncodeToString(h.Sum(nil)) != checksum {
 		return ErrDiffers
 	}
-	return out.Sync()
+	return nil
 }
 
 // Examine compares an object in the bucket with what was written, past the cache: its size, or if whole every byte,

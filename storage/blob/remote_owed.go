@@ -181,7 +181,7 @@ const (
 	sweepEvery  = time.Hour
 )
 
-// keepSettled pays what is owed and removes orphans, until ctx ends.
+// keepSettled pays what is owed, renews intents and removes orphans, until ctx ends.
 func (r *Remote) keepSettled(ctx context.Context) {
 	settle, sweep := time.NewTicker(settleEvery), time.NewTicker(sweepEvery)
 	defer settle.Stop()
@@ -195,6 +195,9 @@ func (r *Remote) keepSettled(ctx context.Context) {
 				r.log.Warn("nothing is written until the object store answers", "error", err)
 			}
 		case <-sweep.C:
+			if err := r.Renew(ctx); err != nil && ctx.Err() == nil {
+				r.log.Warn("uploads that are under way could not be noted anew", "error", err)
+			}
 			if !r.isShared { // else one of the servers does
 				r.sweepOnce(ctx)
 			}
@@ -302,7 +305,7 @@ func (r *Remote) TakeBack(key string) error {
 // Withdraw implements Changes.
 func (r *Remote) Withdraw(key, name, keep string) (left, err error) {
 	r.cache.drop(key)
-	if err := r.intend(context.Background(), key, keep); err != nil {
+	if err := r.intend(context.Background(), Intent{Key: key, Description: keep}); err != nil {
 		return nil, err
 	}
 	return nil, r.pay(debt{Kind: owedWithdraw, Key: key, Name: name, Keep: keep, Sum: r.debts.sumOf(key)})

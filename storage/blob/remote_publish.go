@@ -48,11 +48,13 @@ func (r *Remote) publish(batches []*Batch, _ bool) error {
 	}
 	g, together := errgroup.WithContext(ctx)
 	g.SetLimit(maxPuts)
-	for _, b := range batches {
+	intents := make([]Intent, len(batches))
+	for i, b := range batches {
 		b.isTried = true // from here on, what is left of it is found by its intent
-		if err := r.intend(ctx, b.key, b.description()); err != nil {
-			return err
-		}
+		intents[i] = Intent{Key: b.key, Description: b.description()}
+	}
+	if err := r.intend(ctx, intents...); err != nil {
+		return err
 	}
 	g.Go(func() error { return r.isMineStill(together) })
 	for _, b := range batches {
@@ -144,12 +146,30 @@ func (r *Remote) adopt(b *Batch) {
 	r.RemoveScratch(filepath.Join(r.root, b.staged))
 }
 
-// intend notes a batch. One that no description publishes is known by its owner.
-func (r *Remote) intend(ctx context.Context, key, description string) error {
-	if description == "" {
+// intend notes batches. One that no description publishes is known by its owner.
+func (r *Remote) intend(ctx context.Context, batches ...Intent) error {
+	now := time.Now()
+	var list []Intent
+	for _, i := range batches {
+		if i.At = now; i.Description != "" {
+			list = append(list, i)
+		}
+	}
+	if len(list) == 0 {
 		return nil
 	}
-	return r.ledger.Intend(ctx, Intent{Key: key, Description: description, At: time.Now()})
+	return r.ledger.Intend(ctx, list...)
+}
+
+// Renew says of the batches that are being put that they still are, however long that takes. It is called often enough
+// that none of their intents is ever as old as an orphan's.
+func (r *Remote) Renew(ctx context.Context) error {
+	var keys []string
+	r.batches.Range(func(key, _ any) bool {
+		keys = append(keys, key.(string))
+		return true
+	})
+	return r.ledger.Renew(ctx, keys)
 }
 
 // orphanAge is how old what was left of a batch must be before it is removed: an attempt to publish it may still be on

@@ -153,7 +153,7 @@ func (s *sending) look() (file *os.File, size int64, whole bool, err error) {
 // next sends the next part.
 func (s *sending) next(ctx context.Context, g *errgroup.Group, file *os.File, size int64) (err error) {
 	if s.parts == nil {
-		if err := s.remote.intend(ctx, s.batch.Key, s.batch.Description); err != nil {
+		if err := s.remote.intend(ctx, s.batch); err != nil {
 			return err
 		}
 		s.isNoted = true

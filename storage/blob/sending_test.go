@@ -3,6 +3,7 @@ package blob_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -181,5 +182,40 @@ func TestAnIntentStaysWhereItWasTriedToPublish(t *testing.T) {
 	}
 	if notes, err := os.ReadDir(filepath.Join(r.root, blob.RemoteDir, "intents")); err != nil || len(notes) != 1 {
 		t.Errorf("notes: %v, %v", notes, err)
+	}
+}
+
+// What takes longer than a day to be put is not taken for what a failed commit left.
+func TestWhatIsStillBeingSentIsNotSwept(t *testing.T) {
+	dayOld := blob.Intent{Key: "d/1", Description: "commit.json", At: time.Now().Add(-25 * time.Hour)}
+	shared := &board{intents: map[string]blob.Intent{}}
+	for what, c := range map[string]struct {
+		ledger blob.Ledger
+		old    func(r remote) error // has the batch's intent be a day old
+	}{
+		"noted in the directory": {nil, func(r remote) error {
+			text, err := json.Marshal(dayOld)
+			return errors.Join(err, os.WriteFile(filepath.Join(r.root, blob.RemoteDir, "intents", "d%2F1.json"), text, 0o600))
+		}},
+		"noted for other servers": {of{shared, 1}, func(r remote) error { return of{shared, 1}.Intend(t.Context(), dayOld) }},
+	} {
+		r := openRemote(t, buckettest.Start(t), "p", blob.RemoteOptions{Ledger: c.ledger})
+		b, err := r.Batch("d/1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := sent(t, r, b, "data.parquet")
+		if err := errors.Join(c.old(r), r.Renew(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		if removed, err := r.Sweep(t.Context(), time.Now()); len(removed) > 0 || err != nil {
+			t.Fatalf("%s: %q were removed, %v", what, removed, err)
+		}
+		if err := errors.Join(b.Write("commit.json", []byte("the description")), b.Publish()); err != nil {
+			t.Fatal(err)
+		}
+		if size, err := r.bucket.Size(t.Context(), "objects/d/1/data.parquet"); size != int64(len(data)) || err != nil {
+			t.Errorf("%s: it has %d bytes, %v", what, size, err)
+		}
 	}
 }

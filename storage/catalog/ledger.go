@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -27,20 +28,37 @@ func (i Intent) ofCommit() (dataset string, commit int64) {
 // databaseTime is the time by PostgreSQL's clock, in microseconds: those of servers may differ.
 const databaseTime = `CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)`
 
-// intend notes a batch in a transaction of its own, which does not wait for those that write, nor for the disk: lost
+// intend notes batches in a transaction of its own, which does not wait for those that write, nor for the disk: lost
 // with the database's last moment, it leaves objects that no one looks for, and no harm.
 const intend = `WITH light AS (SELECT set_config('synchronous_commit', 'off', TRUE))
 	INSERT INTO intents (object_key, dataset_id, commit_id, description, noted_at)
-	SELECT $1::text, $2::text, $3::bigint, $4::text, ` + databaseTime + ` FROM light
+	SELECT i.*, ` + databaseTime + ` FROM light, unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) AS i
 	ON CONFLICT (object_key) DO NOTHING`
 
-// Intend notes a batch that is about to be published, in a catalog that several servers share.
-func (c *Catalog) Intend(ctx context.Context, i Intent) error {
-	dataset, commit := i.ofCommit()
+// Intend notes batches that are about to be published, in a catalog that several servers share.
+func (c *Catalog) Intend(ctx context.Context, batches ...Intent) error {
+	keys, datasets := make([]string, len(batches)), make([]string, len(batches))
+	commits, descriptions := make([]int64, len(batches)), make([]string, len(batches))
+	for n, i := range batches {
+		keys[n], descriptions[n] = i.Key, i.Description
+		datasets[n], commits[n] = i.ofCommit()
+	}
 	ctx, done := context.WithTimeout(ctx, statementTime)
 	defer done()
-	_, err := c.read.ExecContext(ctx, intend, i.Key, dataset, commit, i.Description)
+	_, err := c.read.ExecContext(ctx, intend, keys, datasets, commits, descriptions)
 	return c.told(err)
+}
+
+// RenewIntents has the batches of some keys that were noted be noted now: what takes longer than a day to be published
+// is not removed meanwhile.
+func (c *Catalog) RenewIntents(ctx context.Context, keys []string) (err error) {
+	ctx, done := context.WithTimeout(ctx, statementTime)
+	defer done()
+	for _, key := range keys {
+		_, errOne := c.read.ExecContext(ctx, `UPDATE intents SET noted_at = `+databaseTime+` WHERE object_key = $1`, key)
+		err = errors.Join(err, c.told(errOne))
+	}
+	return err
 }
 
 // LateIntents lists the batches that were noted longer ago than an age, by the database's clock, and are not of a

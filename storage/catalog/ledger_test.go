@@ -47,6 +47,17 @@ func aLedgerOfServers(t *testing.T) {
 	if list := late(0); len(list) != 1 {
 		t.Errorf("late: %v", list)
 	}
+	// What is still being put is noted anew, and what was not noted is not.
+	execute(t, url, fmt.Sprintf(`UPDATE intents SET noted_at = noted_at - %d`, 2*time.Hour.Microseconds()))
+	if err := f.RenewIntents(t.Context(), []string{"d/backups/b", "d/9"}); err != nil {
+		t.Fatal(err)
+	}
+	if list := late(time.Hour); len(list) != 0 {
+		t.Errorf("late after it was renewed: %v", list)
+	}
+	if list := late(0); len(list) != 1 {
+		t.Errorf("late: %v", list)
+	}
 	owe := []Debt{{2, 1, `{"a": 1}`}, {1, 2, "b"}, {1, 1, "c"}}
 	f.must(func(tx Tx) error { return errors.Join(tx.Owe(owe[0]), tx.Owe(owe[1]), tx.Owe(owe[2])) })
 	f.must(func(tx Tx) error {
