@@ -193,6 +193,7 @@ func (w *work) complete() error {
 	}
 	// Recorded with the commit, so that a catalog that is made anew gives none of them again.
 	w.last = lastIDs{row: w.family.lastRowID.Load(), field: w.family.lastFieldID.Load()}
+	w.isLast = w.last == w.family.recorded
 	return nil
 }
 
@@ -225,7 +226,7 @@ func (g *group) issue(ctx context.Context) error {
 	if err != nil && first.creates == nil && first.commit.Previous != 0 {
 		return err
 	}
-	if err := g.store.catalog.Keep(ctx); err != nil {
+	if err := g.store.catalog.Keep(ctx, first.commit.DatasetID); err != nil {
 		return err
 	}
 	// Set before anything is published: a crash may leave the descriptions, and with them the row ids that they have.

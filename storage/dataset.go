@@ -25,7 +25,7 @@ func (h *History) Founder(ctx context.Context, d catalog.Dataset) (user string, 
 
 // FindDataset returns the dataset that a client names: by id, or by name in a project.
 func (h *History) FindDataset(ctx context.Context, project int64, ref string) (d catalog.Dataset, err error) {
-	err = h.catalog.Read(ctx, func(tx catalog.Tx) (err error) {
+	err = h.catalog.Look(ctx, func(tx catalog.Tx) (err error) {
 		// CheckName refuses such names, so nothing is both.
 		if looksLikeID.MatchString(ref) {
 			d, err = activeFor(ctx, tx, ref)

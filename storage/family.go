@@ -14,6 +14,7 @@ import (
 type family struct {
 	lastRowID   atomic.Int64
 	lastFieldID atomic.Int64
+	recorded    lastIDs // when they were read
 
 	// reserve takes field ids where several servers may; nil: this one alone does, and counts them.
 	reserve  func(ctx context.Context, n int64) (first int64, err error)
@@ -24,7 +25,7 @@ type family struct {
 
 // newFamily returns a family whose last ids were these.
 func newFamily(row, field int64) *family {
-	f := &family{}
+	f := &family{recorded: lastIDs{row: row, field: field}}
 	f.lastRowID.Store(row)
 	f.lastFieldID.Store(field)
 	return f

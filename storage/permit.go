@@ -120,7 +120,7 @@ func activeFor(ctx context.Context, tx catalog.Tx, id string) (catalog.Dataset, 
 			return d, err
 		}
 	}
-	return activeDataset(tx, id)
+	return active(d, id, err)
 }
 
 // seenBy leaves out the datasets that the client of a request may not use, and what their lineage says of such.

@@ -19,6 +19,7 @@ type publication struct {
 	proposal   int64               // number of the proposal that a merge merges; 0: none
 	answers    answers
 	last       lastIDs
+	isLast     bool // those were recorded before
 }
 
 // lastIDs are the last ids that were given to rows and columns of the family. They are recorded, so that none is given
@@ -103,17 +104,17 @@ func activate(tx catalog.Tx, c catalog.Commit, version int64) error {
 
 // advance records the numbers in the sequences and in the family.
 func (p *publication) advance(tx catalog.Tx) error {
-	if err := tx.Advance(catalog.CommitIDs, p.commit.ID); err != nil {
-		return err
-	}
 	var file int64
 	for _, d := range p.drafts() {
 		for _, f := range d.opened {
 			file = max(file, f.ID)
 		}
 	}
-	if err := tx.Advance(catalog.FileIDs, file); err != nil {
+	if err := tx.AdvanceIDs(p.commit.ID, file); err != nil {
 		return err
+	}
+	if p.isLast {
+		return nil
 	}
 	return tx.AdvanceFamily(p.head.Dataset.FamilyID, p.last.row, p.last.field)
 }

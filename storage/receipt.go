@@ -140,7 +140,7 @@ func (q *Requests) Once(
 func (q *Requests) Answered(
 	ctx context.Context, user, key, fingerprint string,
 ) (answer json.RawMessage, ok bool, err error) {
-	err = q.catalog.Read(ctx, func(tx catalog.Tx) error {
+	err = q.catalog.Look(ctx, func(tx catalog.Tx) error {
 		r, err := tx.Receipt(user, key)
 		if errors.Is(err, catalog.ErrNotFound) {
 			return nil

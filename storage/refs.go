@@ -179,9 +179,10 @@ func (h *History) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*sna
 	if err := h.follow(tx, d); err != nil {
 		return nil, err
 	}
-	if cached := h.heads.get(d.ID, commit); cached != nil && cached.Dataset == d {
+	if cached := h.heads.get(d.ID, commit); cached != nil && isStill(cached.Dataset, d) {
 		// A later rollback may have marked this very commit, so the row is read again.
 		again := *cached
+		again.Dataset = d
 		if err := h.substitute(&again); err != nil {
 			return nil, err
 		}
@@ -209,6 +210,13 @@ func (h *History) snapshot(tx catalog.Tx, d catalog.Dataset, commit int64) (*sna
 		h.heads.put(out, era)
 	}
 	return out, err
+}
+
+// isStill reports whether a dataset that was kept is as it is now. How much it stores is not part of a state: a commit
+// does not know it of the head that it leaves, and forks that share files change it.
+func isStill(kept, now catalog.Dataset) bool {
+	kept.Bytes = now.Bytes
+	return kept == now
 }
 
 // load finds the files of a state.
@@ -306,6 +314,11 @@ var errDatasetDeleted = fault.New(fault.NotFound, "dataset_deleted")
 // activeDataset finds a dataset that is not deleted by its id.
 func activeDataset(tx catalog.Tx, id string) (catalog.Dataset, error) {
 	d, err := tx.Dataset(id)
+	return active(d, id, err)
+}
+
+// active returns a dataset that was read, unless it is deleted or there is none.
+func active(d catalog.Dataset, id string, err error) (catalog.Dataset, error) {
 	if err == nil && !d.VacuumedAt.IsZero() {
 		return d, errDatasetVacuumed.Sayf("Dataset '%s' was deleted at %s and removed for good at %s. It can't be brought back.",
 			d.Name, d.DeletedAt.Format(time.RFC3339), d.VacuumedAt.Format(time.RFC3339))

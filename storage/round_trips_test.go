@@ -43,6 +43,9 @@ func TestRoundTripsDoNotGrowWithTheTable(t *testing.T) {
 		table.fill()
 	}
 	small, large := tables[0].work(), tables[1].work()
+	if n := small["one-row commit"].statements; n > mostStatements {
+		t.Errorf("a one-row commit takes %d statements", n)
+	}
 	for _, what := range []string{"one-row commit", "rollback", "comparison", "fork"} {
 		t.Logf("%s: %+v of %d rows, %+v of %d", what, small[what], tables[0].rows, large[what], tables[1].rows)
 		if !small[what].isAs(large[what]) || small[what] == (trips{}) {
@@ -50,6 +53,9 @@ func TestRoundTripsDoNotGrowWithTheTable(t *testing.T) {
 		}
 	}
 }
+
+// mostStatements is what a commit of one row may take: it starts from the head that the one before it left.
+const mostStatements = 22
 
 // trips are what something asked for: statements, the round trips in which they went to PostgreSQL, and requests to the
 // bucket.

@@ -99,12 +99,7 @@ func (c *Catalog) Close() error {
 // Read runs f in a read-only transaction, which sees one consistent state.
 func (c *Catalog) Read(ctx context.Context, f func(Tx) error) error {
 	if c.in.isRemote() {
-		if err := context.Cause(ctx); err != nil { // it begins with its first statement
-			return err
-		}
-		r := &reader{db: c.read}
-		defer r.end()
-		return f(Tx{reader: r, ranks: c.ranks, over: ctx})
+		return c.readRemote(ctx, &reader{db: c.read}, f)
 	}
 	tx, err := c.read.BeginTx(ctx, c.in.reading())
 	if err != nil {
@@ -112,6 +107,22 @@ func (c *Catalog) Read(ctx context.Context, f func(Tx) error) error {
 	}
 	defer tx.Rollback() // there is nothing to commit
 	return f(c.tx(ctx, tx, c.ranks))
+}
+
+// Look is Read of what one statement reads, which needs no transaction for that: f may run no other.
+func (c *Catalog) Look(ctx context.Context, f func(Tx) error) error {
+	if c.in.isRemote() {
+		return c.readRemote(ctx, &reader{db: c.read, once: true}, f)
+	}
+	return c.Read(ctx, f)
+}
+
+func (c *Catalog) readRemote(ctx context.Context, r *reader, f func(Tx) error) error {
+	if err := context.Cause(ctx); err != nil { // it begins with its first statement
+		return err
+	}
+	defer r.end()
+	return f(Tx{reader: r, ranks: c.ranks, over: ctx})
 }
 
 // Write runs f in a transaction, which is committed durably if f returns nil and rolled back if it returns an error. If

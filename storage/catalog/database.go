@@ -42,7 +42,7 @@ type database interface {
 
 	// draw is Draw, keep is Keep, and drawFields DrawFields, where other processes draw as well.
 	draw(ctx context.Context, under, sequence string, n int64) (first int64, err error)
-	keep(ctx context.Context) error
+	keep(ctx context.Context, under string) error
 	drawFields(ctx context.Context, family string, n int64) (first int64, err error)
 
 	// leave gives up what other processes may have, before the connections are closed.

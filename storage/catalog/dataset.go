@@ -183,7 +183,8 @@ func (tx Tx) AdvanceFamily(id string, row, field int64) error {
 		return err
 	}
 	return tx.later(`UPDATE families SET last_row = CASE WHEN last_row < $1 THEN $1 ELSE last_row END,
-		last_field = CASE WHEN last_field < $2 THEN $2 ELSE last_field END WHERE id = $3`, row, field, id)
+		last_field = CASE WHEN last_field < $2 THEN $2 ELSE last_field END
+		WHERE id = $3 AND (last_row < $1 OR last_field < $2)`, row, field, id)
 }
 
 // AddDataset adds a dataset's row. From then on a fork has the commits of its upstream up to the fork commit, and

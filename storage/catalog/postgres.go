@@ -46,9 +46,6 @@ type postgres struct {
 	session  atomic.Pointer[session]
 	lost     atomic.Bool // the database has become another one
 
-	drawnTo, keptTo atomic.Int64 // where PostgreSQL's log has what was drawn (keep)
-	keeping         sync.Mutex
-
 	locks *lockTable
 	quiet context.CancelFunc // ends the signs of life
 	ends  sync.WaitGroup     // what goes on in the background

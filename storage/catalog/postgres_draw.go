@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"sync/atomic"
 )
 
 // Numbers are drawn from sequences of PostgreSQL's, which several servers share. Those of a dataset's commits grow as
@@ -41,7 +42,7 @@ func (p *postgres) draw(ctx context.Context, under, sequence string, n int64) (f
 			return errors.Join(errNotHeld, ErrLockLost)
 		}
 		if sequence == CommitIDs && n == 1 && p.locks.joins(under) {
-			_, numbers, err := p.lockAndDraw(ctx, conn, "")
+			_, numbers, err := p.lockAndDraw(ctx, conn, s, "")
 			if err != nil || numbers != nil {
 				p.locks.keep(under, numbers)
 				first, _ = p.locks.give(under, sequence, s)
@@ -78,7 +79,9 @@ type drawn map[string][]int64
 // lockAndDraw takes the lock of a key if it is free, and draws what a commit needs then: its id, and those of a data
 // file and a rollback file. Without a key, it is held. It draws none where numbers were recorded without being drawn:
 // draw passes over them.
-func (p *postgres) lockAndDraw(ctx context.Context, conn *sql.Conn, key string) (got bool, d drawn, err error) {
+func (p *postgres) lockAndDraw(
+	ctx context.Context, conn *sql.Conn, s *session, key string,
+) (got bool, d drawn, err error) {
 	var commit, file, other, at sql.NullInt64
 	var follow sql.NullBool
 	err = conn.QueryRowContext(ctx, lockAndDraw, key, localKey(sequenceOf[CommitIDs]), localKey(sequenceOf[FileIDs])).
@@ -86,11 +89,9 @@ func (p *postgres) lockAndDraw(ctx context.Context, conn *sql.Conn, key string) 
 	if err != nil || !got || !follow.Bool {
 		return got, nil, err
 	}
-	for before := p.drawnTo.Load(); before < at.Int64 && !p.drawnTo.CompareAndSwap(before, at.Int64); {
-		before = p.drawnTo.Load()
-	}
+	raise(&s.drawnTo, at.Int64)
 	// So that it is done, as a rule, when the commit waits for it.
-	p.ends.Go(func() { _ = p.keep(context.Background()) })
+	p.ends.Go(func() { _ = p.keepAll(context.Background(), s) })
 	return got, drawn{CommitIDs: {commit.Int64}, FileIDs: {file.Int64, other.Int64}}, nil
 }
 
@@ -106,28 +107,51 @@ var lockAndDraw = `WITH got AS MATERIALIZED (SELECT $1::text = '' OR pg_try_advi
 		CASE WHEN other > 0 THEN (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint END
 	FROM got LEFT JOIN numbers ON TRUE`
 
-// keep waits until what this server has drawn so far is on PostgreSQL's disk.
-func (p *postgres) keep(ctx context.Context) error {
-	to := p.drawnTo.Load()
-	p.keeping.Lock()
-	defer p.keeping.Unlock()
-	if p.keptTo.Load() >= to {
+// keep waits until what was drawn under a lock is on PostgreSQL's disk. Numbers that did not come with one are there
+// before they are answered.
+func (p *postgres) keep(ctx context.Context, under string) error {
+	g := p.locks.gripOf(under)
+	if g == nil {
 		return nil
 	}
-	to = p.drawnTo.Load()
+	return p.keepAll(ctx, g.session)
+}
+
+// keepAll waits until all that was drawn in a session so far is on PostgreSQL's disk. It was not lost before, as the
+// session would have ended with it: that is made sure of in the same transaction, on another connection.
+func (p *postgres) keepAll(ctx context.Context, s *session) error {
+	to := s.drawnTo.Load()
+	s.keeping.Lock()
+	defer s.keeping.Unlock()
+	if s.keptTo.Load() >= to {
+		return nil
+	}
+	to = s.drawnTo.Load()
 	ctx, done := context.WithTimeout(ctx, statementTime)
 	defer done()
-	if _, err := p.read.ExecContext(ctx, `SELECT pg_logical_emit_message(TRUE, 'rowback', '')`); err != nil {
+	var isThere bool
+	err := p.read.QueryRowContext(ctx, `SELECT EXISTS
+		(SELECT 1 FROM pg_stat_get_activity($1::int) WHERE backend_start::text = $2),
+		pg_logical_emit_message(TRUE, 'rowback', '')`, int64(s.pid), s.start).Scan(&isThere, new(any))
+	switch {
+	case err != nil:
 		return Marked(err)
+	case !isThere:
+		s.end()
+		return errors.Join(errNotHeld, ErrLockLost)
 	}
-	p.kept(to)
+	s.kept(to)
 	return nil
 }
 
-// kept notes that what was drawn up to a place in PostgreSQL's log is on its disk: a transaction that began later is.
-func (p *postgres) kept(to int64) {
-	for before := p.keptTo.Load(); before < to && !p.keptTo.CompareAndSwap(before, to); {
-		before = p.keptTo.Load()
+// kept notes that what was drawn in the session up to a place in PostgreSQL's log is on its disk: a transaction of it
+// that began later is.
+func (s *session) kept(to int64) { raise(&s.keptTo, to) }
+
+// raise makes a number at least another one.
+func raise(n *atomic.Int64, to int64) {
+	for before := n.Load(); before < to && !n.CompareAndSwap(before, to); {
+		before = n.Load()
 	}
 }
 

@@ -88,7 +88,7 @@ func (p *postgres) tryKey(ctx context.Context, key string, draws bool) (g *grip,
 	err = p.do(ctx, func(ctx context.Context, conn *sql.Conn, s *session) (err error) {
 		var got bool
 		if draws {
-			got, numbers, err = p.lockAndDraw(ctx, conn, key)
+			got, numbers, err = p.lockAndDraw(ctx, conn, s, key)
 		} else {
 			err = conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock(`+keyOf+`)`, key).Scan(&got)
 		}

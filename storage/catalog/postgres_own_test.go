@@ -29,6 +29,7 @@ var postgresOnly = map[string]func(*testing.T){
 	"lost":     aLockIsLost,
 	"stopped":  aServerStandsStill,
 	"drawn":    numbersOfServers,
+	"kept":     numbersThatMayBeLost,
 	"cut":      aCutConnection,
 	"restart":  theDatabaseRestarts,
 	"crash":    theDatabaseCrashes,
@@ -41,6 +42,7 @@ var postgresOnly = map[string]func(*testing.T){
 	"later":    statementsSentLater,
 	"reader":   aCutReader,
 	"syncs":    allConnectionsSync,
+	"look":     oneStatementIsReadAlone,
 }
 
 // columnsOf describes the tables of a catalog: their columns with what may be in them, and their keys.
@@ -655,6 +657,58 @@ func theDatabaseRestarts(t *testing.T) {
 	})
 	if err := f.Read(t.Context(), func(tx Tx) error { _, err := tx.Dataset("d"); return err }); err != nil {
 		t.Errorf("a reader afterwards: %v", err)
+	}
+}
+
+// The database ends after numbers were drawn with a lock, and before they were on its disk: it may draw them again, so
+// nothing is published that has them. Those that are drawn after that are kept.
+func numbersThatMayBeLost(t *testing.T) {
+	f := open(t)
+	f.must(func(tx Tx) error { return tx.AddDataset(f.dataset("d", "people")) })
+	draw := func() *Turn {
+		t.Helper()
+		turn, err := f.Join(t.Context(), "d")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Draw(t.Context(), "d", CommitIDs, 1); err != nil {
+			t.Fatal(err)
+		}
+		return turn
+	}
+	session := f.in.(*postgres).session.Load()
+	session.keeping.Lock() // they are not kept in the background
+	turn := draw()
+	server.Load().Stop(t)
+	server.Load().Start(t)
+	session.keeping.Unlock()
+	if err := f.Keep(t.Context(), "d"); !errors.Is(err, ErrLockLost) {
+		t.Errorf("they are kept: %v", err)
+	}
+	turn.Leave()
+	turn = draw()
+	defer turn.Leave()
+	if err := f.Keep(t.Context(), "d"); err != nil {
+		t.Errorf("the next ones are not kept: %v", err)
+	}
+}
+
+// What one statement reads needs no transaction, and what two read does.
+func oneStatementIsReadAlone(t *testing.T) {
+	f := open(t)
+	f.history()
+	err := f.Look(t.Context(), func(tx Tx) error {
+		if d, err := tx.Dataset("d"); err != nil || d.Name != "people" {
+			t.Errorf("%+v, %v", d, err)
+		}
+		_, err := tx.Dataset("d")
+		return err
+	})
+	if !errors.Is(err, errSecond) {
+		t.Errorf("two statements: %v", err)
+	}
+	if err := f.Look(t.Context(), func(tx Tx) error { _, err := tx.Dataset("none"); return err }); !errors.Is(err, ErrNotFound) {
+		t.Errorf("none: %v", err)
 	}
 }
 

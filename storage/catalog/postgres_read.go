@@ -15,6 +15,7 @@ import (
 type reader struct {
 	db     *sql.DB
 	conn   *sql.Conn // nil: none yet
+	once   bool      // it runs one statement, without a transaction
 	began  bool
 	served bool // a statement was answered, at least in part
 }
@@ -25,6 +26,9 @@ const beginsReading = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
 // each runs a statement, and calls f with each row. After the database was restarted, every connection that was kept
 // fails once, and another one takes its place.
 func (r *reader) each(ctx context.Context, query string, args []any, f func(scanner) error) (err error) {
+	if r.once && r.served {
+		return errSecond
+	}
 	for range r.db.Stats().MaxOpenConnections + 1 {
 		if r.conn == nil {
 			if r.conn, err = r.db.Conn(ctx); err != nil {
@@ -54,8 +58,11 @@ func (r *reader) each(ctx context.Context, query string, args []any, f func(scan
 	return err
 }
 
+// errSecond is the error of a mistake in the program.
+var errSecond = errors.New("a second statement would see another state than the first")
+
 func (r *reader) run(ctx context.Context, conn *pgx.Conn, query string, args []any, f func(scanner) error) error {
-	if r.began {
+	if r.began || r.once {
 		rows, err := conn.Query(ctx, query, args...)
 		if err != nil {
 			return err

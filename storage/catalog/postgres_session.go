@@ -8,6 +8,7 @@ import (
 	"hash/fnv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,6 +24,9 @@ type session struct {
 
 	once  sync.Once
 	ended chan struct{} // closed once it is known that it has ended, and its locks with it
+
+	drawnTo, keptTo atomic.Int64 // where PostgreSQL's log has what was drawn in it (keep)
+	keeping         sync.Mutex
 }
 
 func (s *session) end() { s.once.Do(func() { close(s.ended) }) }

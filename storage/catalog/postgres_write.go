@@ -70,12 +70,16 @@ func (w *writer) enter(ctx context.Context) {
 	if until, ok := ctx.Deadline(); ok {
 		wait = max(min(wait, time.Until(until)), time.Millisecond)
 	}
-	w.queue = []unsent{
-		{query: `SELECT set_config('lock_timeout', $1, TRUE)`, args: []any{wait.Round(time.Millisecond).String()}},
-		{query: `SELECT pg_advisory_xact_lock(` + keyOf + `)`, args: []any{localKey(writingLock)}},
-		{query: `SELECT pg_current_xact_id()::text, ` + timelineNow, dest: []any{&w.id, &w.timeline}},
-	}
+	w.queue = []unsent{{
+		query: enter, args: []any{localKey(writingLock), wait.Round(time.Millisecond).String()},
+		dest: []any{&w.id, &w.timeline},
+	}}
 }
+
+// Each part needs the one before it, so that they are done in this order.
+var enter = `WITH limited AS MATERIALIZED (SELECT set_config('lock_timeout', $2, TRUE)),
+	entered AS MATERIALIZED (SELECT pg_advisory_xact_lock(` + keyOf + `) FROM limited)
+	SELECT pg_current_xact_id()::text, ` + timelineNow + ` FROM entered`
 
 // commit commits a transaction. If the connection breaks meanwhile, PostgreSQL is asked what came of it.
 func (p *postgres) commit(ctx context.Context, tx *sql.Tx, w *writer) error {
@@ -84,10 +88,10 @@ func (p *postgres) commit(ctx context.Context, tx *sql.Tx, w *writer) error {
 	}
 	late := time.AfterFunc(statementTime, w.over)
 	defer late.Stop()
-	to := p.drawnTo.Load()
+	to := w.session.drawnTo.Load()
 	err := w.commit(ctx, p.read, tx, p.lost.Load)
 	if err == nil {
-		p.kept(to)
+		w.session.kept(to)
 	}
 	return err
 }

@@ -35,9 +35,10 @@ func (c *Catalog) Draw(ctx context.Context, under, sequence string, n int64) (fi
 	return last + 1, nil
 }
 
-// Keep waits until the numbers that were drawn so far will not be drawn again, whatever becomes of the database. Until
-// then, nothing may be published that has them.
-func (c *Catalog) Keep(ctx context.Context) error { return c.in.keep(ctx) }
+// Keep waits until the numbers that were drawn under a lock so far will not be drawn again, whatever becomes of the
+// database. Until then, nothing may be published that has them. If the database has ended since, and may draw them
+// again, the error is ErrLockLost.
+func (c *Catalog) Keep(ctx context.Context, under string) error { return c.in.keep(ctx, under) }
 
 // sequences are the last numbers that this process has drawn. No other process has the catalog open.
 type sequences struct {
@@ -54,6 +55,12 @@ func (tx Tx) Last(sequence string) (int64, error) {
 func (tx Tx) Advance(sequence string, last int64) error {
 	return tx.later(`INSERT INTO sequences (name, last) VALUES ($1, $2)
 		ON CONFLICT (name) DO UPDATE SET last = excluded.last WHERE sequences.last < excluded.last`, sequence, last)
+}
+
+// AdvanceIDs is Advance of the numbers of a commit and its files.
+func (tx Tx) AdvanceIDs(commit, file int64) error {
+	return tx.later(`INSERT INTO sequences (name, last) VALUES ('`+CommitIDs+`', $1), ('`+FileIDs+`', $2)
+		ON CONFLICT (name) DO UPDATE SET last = excluded.last WHERE sequences.last < excluded.last`, commit, file)
 }
 
 // DrawFields reserves n field ids of a family, and returns the first, where several servers may have the catalog.

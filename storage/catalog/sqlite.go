@@ -83,7 +83,7 @@ func (sqlite) draw(context.Context, string, string, int64) (int64, error) {
 	return 0, errors.New("no other process draws")
 }
 
-func (sqlite) keep(context.Context) error { return nil }
+func (sqlite) keep(context.Context, string) error { return nil }
 
 func (sqlite) drawFields(context.Context, string, int64) (int64, error) {
 	return 0, errors.New("no other process draws")
