@@ -25,6 +25,10 @@ func (w *recordWriter) count(ctx context.Context, d *snapshot.Difference) error 
 		return err
 	}
 	w.commit.Added, w.commit.Removed, w.commit.Modified = counts.Added, counts.Removed, counts.Modified
+	if cleared, filled, ok := counts.Noted(); ok {
+		w.noted.cleared, w.noted.filled = append(w.noted.cleared, cleared...), append(w.noted.filled, filled...)
+		return nil
+	}
 	return w.noted.difference(ctx, w.conn, d, counts.Columns)
 }
 

@@ -21,9 +21,48 @@ import (
 func (fs *Files) readDigests(
 	ctx context.Context, s *stateSum, files []*catalog.File, found func(digestMemory),
 ) error {
-	if len(files) == 0 {
+	sums, left := digestMemory{}, []*catalog.File(nil)
+	for _, f := range files {
+		sum, ok, err := fs.digestHere(ctx, s.snap, f)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			left = append(left, f)
+			continue
+		}
+		sums[s.key(f)] = sum
+	}
+	if len(sums) > 0 {
+		found(sums)
+	}
+	if len(left) == 0 {
 		return nil
 	}
+	return fs.scanDigests(ctx, s, left, found)
+}
+
+// digestHere digests a file of few records of many columns without a statement; ok is false where a statement has to.
+func (fs *Files) digestHere(
+	ctx context.Context, snap *snapshot.Snapshot, f *catalog.File,
+) (sum digest.Sum, ok bool, err error) {
+	piece, columns, ok := snap.DigestPiece(f)
+	if !ok {
+		return sum, false, nil
+	}
+	rows, err := fs.readPieces(ctx, []snapshot.Piece{piece})
+	if rows == nil || err != nil {
+		return sum, false, err
+	}
+	defer rows.Release()
+	err = digest.NewTable(names(columns)).Add(rows, func(int) *digest.Sum { return &sum })
+	return sum, true, err
+}
+
+// scanDigests is readDigests by statements.
+func (fs *Files) scanDigests(
+	ctx context.Context, s *stateSum, files []*catalog.File, found func(digestMemory),
+) error {
 	conn, err := fs.Conn(ctx)
 	if err != nil {
 		return err

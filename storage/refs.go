@@ -232,6 +232,7 @@ func (h *History) load(tx catalog.Tx, state snapshot.State) (*snapshot.Snapshot,
 	}
 	out := snapshot.New(state, h.stored.pathOf)
 	out.Remember(h.blocks)
+	out.ReadHere(h.stored.readPieces)
 	return out, h.adopt(tx, out)
 }
 

@@ -39,9 +39,15 @@ func ArrowType(t schema.Type) arrow.DataType {
 func Array(v parquet.Value, t schema.Type) arrow.Array {
 	b := array.NewBuilder(memory.DefaultAllocator, ArrowType(t))
 	defer b.Release()
+	appendTo(b, v, t)
+	return b.NewArray()
+}
+
+// appendTo appends a value, or null, of a column of a type to a builder of its Arrow type.
+func appendTo(b array.Builder, v parquet.Value, t schema.Type) {
 	if v.IsNull() {
 		b.AppendNull()
-		return b.NewArray()
+		return
 	}
 	switch b := b.(type) {
 	case *array.BooleanBuilder:
@@ -77,7 +83,6 @@ func Array(v parquet.Value, t schema.Type) arrow.Array {
 	case *array.StringBuilder:
 		b.Append(textOf(v, t))
 	}
-	return b.NewArray()
 }
 
 func decimalOf(v parquet.Value) decimal128.Num {

@@ -3,6 +3,7 @@ package lookup
 import (
 	"slices"
 
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding"
 
@@ -209,6 +210,64 @@ func (f *File) Cells(group int, c Column, rows []int64) (cells []parquet.Value, 
 			return nil
 		})
 	})
+}
+
+// Append appends the values that a column has in some rows of the file to a builder of its Arrow type (ArrowType); rows
+// nil: in all. An error may leave some of them in the builder.
+func (f *File) Append(to array.Builder, c Column, rows []bool) error {
+	return guarded(func() error {
+		before, appended := 0, to.Len()
+		for g, group := range f.RowGroups() {
+			n := int(group.NumRows())
+			if f.isEmpty(g, c) {
+				to.AppendNulls(wanted(part(rows, before, n), n))
+			} else if err := f.pages(g, c, func(first int, p parquet.Page) error {
+				return eachStored(p, func(row int, v parquet.Value) {
+					if rows == nil || rows[before+first+row] {
+						appendTo(to, v, c.Type)
+					}
+				})
+			}); err != nil {
+				return err
+			}
+			before += n
+		}
+		if to.Len()-appended != wanted(rows, before) {
+			return errColumn
+		}
+		return nil
+	})
+}
+
+// isEmpty reports whether the statistics say that a column has no value in a row group.
+func (f *File) isEmpty(group int, c Column) bool {
+	leaf, ok := f.Schema().Lookup(c.Name)
+	if !ok {
+		return false
+	}
+	m := &f.Metadata().RowGroups[group].Columns[leaf.ColumnIndex].MetaData
+	return m.NumValues > 0 && m.Statistics.NullCount == m.NumValues
+}
+
+// part returns n of the rows; nil: of all.
+func part(rows []bool, first, n int) []bool {
+	if rows == nil {
+		return nil
+	}
+	return rows[first : first+n]
+}
+
+// wanted returns how many rows there are of a number of rows; nil: all.
+func wanted(rows []bool, all int) (n int) {
+	if rows == nil {
+		return all
+	}
+	for _, is := range rows {
+		if is {
+			n++
+		}
+	}
+	return n
 }
 
 // Integers returns the values that a BIGINT column without nulls has in some rows of a row group.

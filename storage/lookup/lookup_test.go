@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/rowback/rowback/storage/datafile"
@@ -130,6 +132,47 @@ func sameArray(t *testing.T, conn *duck.Conn, v parquet.Value, c Column, row int
 	got, want := Array(v, c.Type), batch.Column(0)
 	if got.DataType().ID() != want.DataType().ID() || got.Len() != 1 || got.ValueStr(0) != want.ValueStr(0) {
 		t.Errorf("row %d is %v %s, not %v %s", row, got.DataType(), got, want.DataType(), want)
+	}
+}
+
+// All values of a column, and those of some rows, are appended as DuckDB has them: of every type, with nulls among them,
+// and of a column that has nothing else.
+func TestValuesAreAppended(t *testing.T) {
+	conn := open(t)
+	for _, k := range keyTypes {
+		if ArrowType(k.t) == nil {
+			continue
+		}
+		path := write(t, conn, fmt.Sprintf(`SELECT CASE WHEN i %% 3 > 0 THEN CAST(%[1]s AS %[2]s) END AS k,
+			CAST(NULL AS %[2]s) AS e FROM range(500) t(i)`, k.expr, k.t.SQL()))
+		f := mustOpen(t, path)
+		for _, name := range []string{"k", "e"} {
+			for _, odd := range []bool{false, true} {
+				query, rows := "SELECT "+name+" FROM read_parquet(["+duck.Text(path)+"], file_row_number = true)", []bool(nil)
+				if odd {
+					query += " WHERE file_row_number % 2 = 1"
+					for i := range 500 {
+						rows = append(rows, i%2 == 1)
+					}
+				}
+				b := array.NewBuilder(memory.DefaultAllocator, ArrowType(k.t))
+				err := f.Append(b, Column{name, k.t}, rows)
+				if errors.Is(err, ErrUnfit) && strings.Contains(k.t.SQL(), "INT") { // too far apart for one encoding
+					continue
+				}
+				if err != nil {
+					t.Fatal(k.t, err)
+				}
+				want, err := conn.Batch(t.Context(), query)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := b.NewArray(); fmt.Sprint(got) != fmt.Sprint(want.Column(0)) { // a NaN is not equal to itself
+					t.Errorf("%s: %.200s, not %.200s", k.t, got, want.Column(0))
+				}
+				want.Release()
+			}
+		}
 	}
 }
 

@@ -16,6 +16,24 @@ import (
 type Counts struct {
 	Added, Removed, Modified int64
 	Columns                  map[string]int64 // modified records by column: its name in B, or in A if B lacks it
+
+	noted           bool         // what follows is known
+	cleared, filled map[int]bool // by id: columns in which a modified record lost its value, or got one that had none
+}
+
+// Noted returns the ids of the columns in which a modified record lost its value, and of those in which one got a value
+// that had none; ok is false where that was not looked at.
+func (c Counts) Noted() (cleared, filled []int, ok bool) {
+	ids := func(of map[int]bool) (out []int) {
+		for id, is := range of {
+			if is {
+				out = append(out, id)
+			}
+		}
+		slices.Sort(out)
+		return out
+	}
+	return ids(c.cleared), ids(c.filled), c.noted
 }
 
 // Count counts the records that differ. It reads only the files that Files returns. Many columns are compared in

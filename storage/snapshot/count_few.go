@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -14,118 +15,148 @@ import (
 )
 
 // Few records of many columns are compared here: DuckDB takes far longer to plan a join of so many columns, and what is
-// counted of them, than to read them. A slice of the columns is read of each side at a time.
-
-// Columns from which on, and values of the files opened up to which, records are compared here.
-const (
-	columnsHere = 100
-	valuesHere  = 1_000_000
-)
+// counted of them, than to read them. Both sides are read without statements; where that can't be, by a statement for
+// each slice of the columns.
 
 // isCountedHere reports whether the records are compared here: few, of many columns, whose values are plain.
 func (d *Difference) isCountedHere(columns []schema.Column) bool {
-	if len(columns) < columnsHere || d.Opened()*int64(len(columns)) > valuesHere {
+	if !arePlain(columns) || d.Opened()*int64(len(columns)) > valuesHere {
 		return false
 	}
-	for _, k := range d.Schema.KeyColumns() {
-		if !k.Type.IsInteger() && k.Type.Name != schema.Varchar && k.Type.Name != schema.Date {
-			return false
-		}
-	}
-	for _, c := range columns {
-		switch c.Type.Name {
-		case schema.Boolean, schema.Float, schema.Double, schema.Decimal, schema.Varchar, schema.Date, schema.Timestamp,
-			schema.TimestampTZ:
-		default:
-			if !c.Type.IsInteger() {
-				return false
-			}
-		}
-	}
-	return true
+	return !slices.ContainsFunc(d.Schema.KeyColumns(), func(k schema.Column) bool {
+		return !k.Type.IsInteger() && k.Type.Name != schema.Varchar && k.Type.Name != schema.Date
+	})
 }
 
 // countHere is Count for such records.
 func (d *Difference) countHere(ctx context.Context, conn *duck.Conn, columns []schema.Column) (Counts, error) {
-	out, modified := Counts{Columns: map[string]int64{}}, map[string]bool{}
-	for _, some := range SlicesOf(columns, stripColumns) {
-		if err := out.addHere(ctx, conn, d, some, modified); err != nil {
-			return out, err
+	out, modified := newNoted(), map[string]bool{}
+	done, err := out.addRead(ctx, d, columns, modified)
+	if err != nil {
+		return out, err
+	}
+	if !done {
+		out = newNoted()
+		for _, some := range SlicesOf(columns, stripColumns) {
+			if err := out.addHere(ctx, conn, d.Narrow(some), some, modified); err != nil {
+				return out, err
+			}
 		}
 	}
 	out.Modified = int64(len(modified))
 	return out, nil
 }
 
-// addHere counts what differs in some columns, and notes the keys of modified records.
+func newNoted() Counts {
+	return Counts{Columns: map[string]int64{}, noted: true, cleared: map[int]bool{}, filled: map[int]bool{}}
+}
+
+// addRead counts what differs in columns of both sides as they are read without statements; done is false where they
+// can't be.
+func (c *Counts) addRead(
+	ctx context.Context, d *Difference, columns []schema.Column, modified map[string]bool,
+) (done bool, err error) {
+	if !areReadHere(d.Files(), d.Schema.Stored()) {
+		return false, nil
+	}
+	a, err := d.sides[0].readHere(ctx, d.B)
+	if a == nil || err != nil {
+		return false, err
+	}
+	defer a.Release()
+	b, err := d.sides[1].readHere(ctx, d.A)
+	if b == nil || err != nil {
+		return false, err
+	}
+	defer b.Release()
+	c.compare(d.sideOf(a), d.sideOf(b), columns, modified)
+	return true, nil
+}
+
+// addHere counts what differs in some columns, to which d is narrowed, and notes the keys of modified records.
 func (c *Counts) addHere(
 	ctx context.Context, conn *duck.Conn, d *Difference, columns []schema.Column, modified map[string]bool,
 ) error {
-	part := d.Narrow(columns)
-	a, err := part.sideHere(ctx, conn, part.SideA(), columns)
+	a, err := d.sideHere(ctx, conn, d.SideA())
 	if err != nil {
 		return err
 	}
 	defer a.rows.Release()
-	b, err := part.sideHere(ctx, conn, part.SideB(), columns)
+	b, err := d.sideHere(ctx, conn, d.SideB())
 	if err != nil {
 		return err
 	}
 	defer b.rows.Release()
-	c.Added, c.Removed = 0, 0
-	for key := range a.at {
-		if _, ok := b.at[key]; !ok {
-			c.Removed++
-		}
-	}
-	for key, row := range b.at {
-		was, ok := a.at[key]
-		if !ok {
-			c.Added++
-			continue
-		}
-		for i, column := range columns {
-			if !sameValue(a.rows.Column(a.keys+i), was, b.rows.Column(b.keys+i), row) {
-				c.Columns[column.Name]++
-				modified[key] = true
-			}
-		}
-	}
+	c.compare(a, b, columns, modified)
 	return nil
 }
 
-// sideHere is a side with some columns: its key first, and where each key is.
-type sideHere struct {
-	rows arrow.RecordBatch
-	keys int
-	at   map[string]int
+// compare counts what differs in columns of both sides, and notes the keys of modified records.
+func (c *Counts) compare(a, b sideHere, columns []schema.Column, modified map[string]bool) {
+	c.Added, c.Removed = 0, 0
+	var pairs [][2]int
+	var keys []string
+	for key, row := range b.at {
+		if was, ok := a.at[key]; ok {
+			pairs, keys = append(pairs, [2]int{was, row}), append(keys, key)
+			continue
+		}
+		c.Added++
+	}
+	c.Removed = int64(len(a.at) - len(pairs))
+	for _, column := range columns {
+		before, after := a.column(column), b.column(column)
+		for i, pair := range pairs {
+			if sameValue(before, pair[0], after, pair[1]) {
+				continue
+			}
+			c.Columns[column.Name]++
+			modified[keys[i]] = true
+			c.cleared[column.ID] = c.cleared[column.ID] || after.IsNull(pair[1])
+			c.filled[column.ID] = c.filled[column.ID] || before.IsNull(pair[0])
+		}
+	}
 }
 
-// sideHere reads the columns of a side.
-func (d *Difference) sideHere(
-	ctx context.Context, conn *duck.Conn, side string, columns []schema.Column,
-) (out sideHere, err error) {
-	var list []string
-	for _, k := range d.Schema.KeyColumns() {
-		list = append(list, schema.ColumnName(k.ID))
+// sideHere is a side with some columns, by id, and where each key is.
+type sideHere struct {
+	rows  arrow.RecordBatch
+	index map[int]int
+	at    map[string]int
+}
+
+// column returns the values of a column of the side.
+func (s sideHere) column(c schema.Column) arrow.Array { return s.rows.Column(s.index[c.ID]) }
+
+// sideHere reads the columns of a side by a statement.
+func (d *Difference) sideHere(ctx context.Context, conn *duck.Conn, side string) (out sideHere, err error) {
+	columns := d.Schema.Stored()
+	list := make([]string, len(columns))
+	for i, c := range columns {
+		list[i] = schema.ColumnName(c.ID)
 	}
-	out.keys = len(list)
-	for _, c := range columns {
-		list = append(list, schema.ColumnName(c.ID))
-	}
-	if out.rows, err = conn.Batch(ctx, "SELECT "+strings.Join(list, ", ")+" FROM ("+side+")"); err != nil {
+	rows, err := conn.Batch(ctx, "SELECT "+strings.Join(list, ", ")+" FROM ("+side+")")
+	if err != nil {
 		return out, err
 	}
-	out.at = make(map[string]int, out.rows.NumRows())
-	for row := range int(out.rows.NumRows()) {
+	return d.sideOf(rows), nil
+}
+
+// sideOf finds the keys of a side, which has the columns of the difference.
+func (d *Difference) sideOf(rows arrow.RecordBatch) sideHere {
+	out := sideHere{rows: rows, index: map[int]int{}, at: make(map[string]int, rows.NumRows())}
+	for i, c := range d.Schema.Stored() {
+		out.index[c.ID] = i
+	}
+	for row := range int(rows.NumRows()) {
 		var key strings.Builder
-		for i := range out.keys {
-			text := out.rows.Column(i).ValueStr(row)
+		for _, k := range d.Schema.KeyColumns() {
+			text := out.column(k).ValueStr(row)
 			fmt.Fprintf(&key, "%d:%s", len(text), text)
 		}
 		out.at[key.String()] = row
 	}
-	return out, nil
+	return out
 }
 
 // sameValue reports whether two values are not distinct in SQL: a null is the same as another, and so is a NaN.

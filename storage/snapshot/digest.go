@@ -227,6 +227,17 @@ func (s *Snapshot) digestList(fs schema.Schema, columns []schema.Column, index s
 	return strings.Join(append(list, fmt.Sprintf("CAST(%s AS BIGINT) AS c%d", index, len(columns))), ", ")
 }
 
+// DigestPiece returns what is read of a file to digest it without a statement, and the columns whose values these are;
+// ok is false where a statement has to read it.
+func (s *Snapshot) DigestPiece(f *catalog.File) (p Piece, columns []schema.Column, ok bool) {
+	columns = s.digested(s.SchemaOf(f))
+	if !s.heldAlike(f) || !areReadHere([]*catalog.File{f}, columns) {
+		return p, nil, false
+	}
+	own, ok := laid(columns)(s.SchemaOf(f))
+	return Piece{f, own, slices.Repeat([]bool{true}, int(f.Rows))}, columns, ok
+}
+
 // LiveDigestScan returns the statement that reads the live rows of the state as its readers do.
 func (s *Snapshot) LiveDigestScan() DigestScan {
 	columns := s.DigestColumns()

@@ -50,17 +50,36 @@ func (s *Snapshot) InStrips(most int) *Snapshot {
 	return &out
 }
 
-// CountBoth counts the records that differ as few of many columns are, and by statements.
-func (d *Difference) CountBoth(ctx context.Context, conn *duck.Conn) (here, joined Counts, err error) {
+// CountAll counts the records that differ in three ways: from what is read without statements, from slices, and by
+// statements.
+func (d *Difference) CountAll(ctx context.Context, conn *duck.Conn) (out [3]Counts, err error) {
 	columns := d.compared()
 	if !d.isCountedHere(columns) {
-		return here, joined, errors.New("records that are not counted here")
+		return out, errors.New("records that are not counted here")
 	}
-	if here, err = d.countHere(ctx, conn, columns); err != nil {
-		return here, joined, err
+	out[0] = newNoted()
+	modified := map[string]bool{}
+	done, err := out[0].addRead(ctx, d, columns, modified)
+	if !done {
+		return out, errors.Join(err, errors.New("records that are not read here"))
 	}
-	joined, err = d.countJoined(ctx, conn, columns)
-	return here, joined, err
+	out[0].Modified = int64(len(modified))
+	sliced := *d
+	for i, s := range d.sides {
+		own := *s.own
+		s.own, own.reader = &own, nil
+		sliced.sides[i] = s
+	}
+	if out[1], err = sliced.countHere(ctx, conn, columns); err != nil {
+		return out, err
+	}
+	out[2], err = d.countJoined(ctx, conn, columns)
+	return out, err
+}
+
+// Counted is the counts alone.
+func (c Counts) Counted() Counts {
+	return Counts{Added: c.Added, Removed: c.Removed, Modified: c.Modified, Columns: c.Columns}
 }
 
 // SameValue reports whether two values of arrays are not distinct.

@@ -40,6 +40,7 @@ type Snapshot struct {
 	path      func(*catalog.File) string
 	compacted *Compacted
 	known     *Blocks   // nil: none are kept
+	reader    Reader    // of few records of many columns; nil: statements read them
 	whole     *Snapshot // of which this is a part; nil: it is whole
 	isPicked  bool      // of its rows it has only the picked ones (Picked)
 	picked    []Found
