@@ -16,6 +16,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // rewrittenSuffix is appended to the name of a file while it is rewritten in another encoding.
@@ -60,6 +61,42 @@ func CopyQuery(
 	again := "FROM read_parquet(" + duck.Text(first) + ", hive_partitioning = false)"
 	_, err = conn.Exec(ctx, copyTo(again, path, PagesV1, options))
 	return rows, errors.Join(err, os.Remove(first))
+}
+
+// Most bytes of texts that DuckDB keeps to find those that come again, while it writes a file: by default, it allocates
+// a page of a MiB for each column of texts, however few rows there are.
+const (
+	dictionaryBytes = 64 << 20 // of all columns
+	leastDictionary = 16 << 10 // of each
+)
+
+// Dictionaries returns the option of COPY that bounds the memory for texts in a file of columns; empty for the default.
+func Dictionaries(columns []schema.Column) string {
+	texts := 0
+	for _, c := range columns {
+		texts += textsIn(c.Type)
+	}
+	if texts <= dictionaryBytes>>20 {
+		return ""
+	}
+	return fmt.Sprintf("STRING_DICTIONARY_PAGE_SIZE_LIMIT %d", max(dictionaryBytes/texts, leastDictionary))
+}
+
+// textsIn returns how many columns of texts or bytes a type is in a file.
+func textsIn(t schema.Type) (n int) {
+	switch t.Name {
+	case schema.Varchar, schema.JSON, schema.Blob:
+		n++
+	}
+	for _, f := range t.Fields {
+		n += textsIn(f.Type)
+	}
+	for _, inner := range []*schema.Type{t.Key, t.Elem} {
+		if inner != nil {
+			n += textsIn(*inner)
+		}
+	}
+	return n
 }
 
 // removeUnfinished removes what a failed COPY may have left: DuckDB writes to a temporary name and renames the file if

@@ -126,7 +126,13 @@ func (q Query) CopyTo(ctx context.Context, conn *duck.Conn, path string) (rows i
 	if len(q.Slices) > 0 {
 		return q.copySlices(ctx, conn, path)
 	}
-	return datafile.CopyQuery(ctx, conn, q.forParquet(), path, q.pages(), datafile.Labels(q.Columns), q.Params...)
+	return datafile.CopyQuery(ctx, conn, q.forParquet(), path, q.pages(), q.options(), q.Params...)
+}
+
+// options returns the options of COPY that write a Parquet file.
+func (q Query) options() string {
+	options := []string{datafile.Labels(q.Columns), datafile.Dictionaries(q.Columns)}
+	return strings.Join(slices.DeleteFunc(options, func(one string) bool { return one == "" }), ", ")
 }
 
 // pages returns the version of the pages of a Parquet file.

@@ -44,6 +44,20 @@ func written(t *testing.T, conn *duck.Conn, q Query, format intake.Format) (stri
 	return out.String(), cut, err
 }
 
+// A Parquet file of hundreds of columns of text takes little memory, where there are few rows.
+func TestManyTextsAsParquet(t *testing.T) {
+	conn := ducktest.ConnOf(t, duck.Limits{Threads: 2, Memory: 300e6, TempDir: t.TempDir()})
+	list := make([]string, 200)
+	for i := range list {
+		list[i] = "c" + strconv.Itoa(i) + " := {'a': i, 'b': 'text ' || i || '-" + strconv.Itoa(i) + "'}"
+	}
+	record := "struct_pack(" + strings.Join(list, ", ") + ")"
+	q := query(t, conn, "SELECT i, "+record+" AS before, "+record+" AS after FROM range(500) r(i) ORDER BY i")
+	if text, _, err := written(t, conn, q, intake.Parquet); err != nil || !strings.HasPrefix(text, "PAR1") {
+		t.Fatal(err)
+	}
+}
+
 // How values of each type are written as text: in NDJSON, and in CSV.
 func TestValuesAsText(t *testing.T) {
 	conn := ducktest.Conn(t)
