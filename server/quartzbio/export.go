@@ -69,7 +69,8 @@ type exportFormat struct {
 // exportFormats are the formats by name.
 var exportFormats = map[string]exportFormat{
 	"json": {format: intake.NDJSON, extension: ".json.gz", isGzip: true}, "csv": {format: intake.CSV, extension: ".csv"},
-	"csv.gz": {format: intake.CSV, extension: ".csv.gz", isGzip: true}, "parquet": {format: intake.Parquet, extension: ".parquet"},
+	"csv.gz":  {format: intake.CSV, extension: ".csv.gz", isGzip: true},
+	"parquet": {format: intake.Parquet, extension: ".parquet"},
 }
 
 // createExport notes what is to be exported. It is written when it is fetched.

@@ -281,8 +281,8 @@ func (x *faceting) percentiles(ctx context.Context, of operand, values string, p
 // units are the intervals of histograms of dates.
 var units = []string{"year", "quarter", "month", "week", "day", "hour", "minute", "second"}
 
-// binOf returns the SQL of the bin of a value v: of numbers in steps of 100, of moments by month, unless the interval is
-// another.
+// binOf returns the SQL of the bin of a value v: of numbers in steps of 100, of moments by month, unless the interval
+// is another.
 func binOf(of operand, interval json.RawMessage) (string, error) {
 	if isMoment(of.typ) {
 		unit := "month"
@@ -318,5 +318,7 @@ func (f *Face) getFieldFacets(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return show(c, http.StatusOK, map[string]any{"name": column.Name, "facets": out[column.Name], "dataset_id": s.Dataset.ID})
+	return show(c, http.StatusOK, map[string]any{
+		"name": column.Name, "facets": out[column.Name], "dataset_id": s.Dataset.ID,
+	})
 }

@@ -106,13 +106,16 @@ func (in fieldIn) columnType() (string, error) {
 	return of, nil
 }
 
+// notKept is why a field has no expression.
+const notKept = "of a field is not kept. Give it in target_fields of an import or a migration"
+
 // wanted returns the column that a field is to become; ok is false where the first records determine it.
 func (in fieldIn) wanted() (out storage.NewVariable, ok bool, err error) {
 	if in.Name == "" {
 		return out, false, required("name")
 	}
 	if in.Expression != nil && *in.Expression != "" {
-		return out, false, refused("expression", "of a field is not kept. Give it in target_fields of an import or a migration")
+		return out, false, refused("expression", notKept)
 	}
 	if out.Type, err = in.columnType(); err != nil {
 		return out, false, err
@@ -323,7 +326,7 @@ func (f *Face) editField(c *fiber.Ctx) error {
 	case in.DataType != "" && in.DataType != is, in.IsList != nil && *in.IsList != isList:
 		return refused("data_type", fmt.Sprintf("of a field stays: it is %s", is))
 	case in.Expression != nil && *in.Expression != "":
-		return refused("expression", "of a field is not kept. Give it in target_fields of an import or a migration")
+		return refused("expression", notKept)
 	}
 	e := storage.VariableEdit{Title: in.Title, Description: in.Description}
 	if _, err := change(f, c, func(ctx context.Context, r storage.Request) (catalog.Commit, error) {

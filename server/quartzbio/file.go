@@ -34,7 +34,6 @@ type file struct {
 	MD5      string `json:"md5"`
 	Mimetype string `json:"mimetype"`
 	Size     int64  `json:"size"`
-	Uploaded bool   `json:"uploaded"` // otherwise its bytes are expected
 }
 
 // fileOf returns what an entry says of a file.
@@ -135,14 +134,8 @@ func (f *Face) receiveFile(c *fiber.Ctx) error {
 		upload.Remove()
 		return err
 	}
-	if err := f.sources.Put(ctx, sources.Source{ID: e.ID, Name: e.Path, User: e.User, At: e.At, Upload: upload}); err != nil {
-		return err
-	}
-	of.Uploaded = true
-	if e.Document, err = json.Marshal(of); err != nil {
-		return err
-	}
-	if err := f.entries.put(ctx, e); err != nil {
+	one := sources.Source{ID: e.ID, Name: e.Path, User: e.User, At: e.At, Upload: upload}
+	if err := f.sources.Put(ctx, one); err != nil {
 		return err
 	}
 	if err := f.replaceFiles(ctx, e); err != nil {

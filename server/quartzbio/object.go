@@ -19,7 +19,6 @@ import (
 	"github.com/rowback/rowback/server/audit"
 	"github.com/rowback/rowback/server/calls"
 	"github.com/rowback/rowback/server/host"
-	"github.com/rowback/rowback/server/permit"
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/fault"
@@ -301,11 +300,6 @@ func checkFilename(name string) error {
 		return refused("filename", "must have 1 to 200 bytes, no slashes or colons, and no spaces around it")
 	}
 	return nil
-}
-
-// mayWrite refuses a caller who may not write in a vault.
-func mayWrite(c *fiber.Ctx, v vault) error {
-	return permit.Check(host.Caller(c), v.project(), access.Writer)
 }
 
 // newEntry returns an entry at a path of a vault.

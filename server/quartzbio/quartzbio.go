@@ -98,7 +98,8 @@ func (f *Face) admit(role access.Role) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		caller, known := f.host.Identify(c)
 		if !known && role != access.Public {
-			return host.Unknown(c, "Send an API token as a Bearer token: quartzbio.login(api_host=…, access_token=\"rb_…\").")
+			return host.Unknown(c, "Send an API token as a Bearer token: "+
+				"quartzbio.login(api_host=…, access_token=\"rb_…\").")
 		}
 		// These routes have no dry run, and a request that asks for one must not be carried out.
 		if c.Method() != http.MethodGet && c.Context().QueryArgs().Has("dry_run") && c.Query("dry_run") != "false" {
@@ -201,7 +202,8 @@ var unsupported = map[string]string{
 	"dataset_templates":      "Give the fields with the dataset: create_dataset(…, fields=[…]).",
 	"evaluate":               "Expressions are evaluated where target_fields are given.",
 	"saved_queries":          "",
-	"complete_multi_part":    "A file is uploaded with one request.", "presigned_urls": "A file is uploaded with one request.",
+	"complete_multi_part":    "A file is uploaded with one request.",
+	"presigned_urls":         "A file is uploaded with one request.",
 }
 
 // nothingThere answers requests that match no route.

@@ -1,6 +1,6 @@
-// Package sources keeps files that clients have uploaded to use later: a day at most, and not very many. Those of a server
-// that has its store by itself are in staging until it ends; several servers have them beside the objects, where any of
-// them finds what was sent to another.
+// Package sources keeps files that clients have uploaded to use later: a day at most, and not very many. Those of a
+// server that has its store by itself are in staging until it ends; several servers have them beside the objects, where
+// any of them finds what was sent to another.
 package sources
 
 import (

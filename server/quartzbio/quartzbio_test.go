@@ -1,0 +1,195 @@
+package quartzbio
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/server/settings"
+	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/schema"
+	"github.com/rowback/rowback/storage/snapshot"
+)
+
+// kept returns entries in settings of the test's own.
+func kept(t *testing.T) entries {
+	t.Helper()
+	db, err := settings.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return entries{db}
+}
+
+func TestASignedURLIsForOneMethodAndPathUntilItExpires(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	s := signer{entries: kept(t), now: func() time.Time { return now }}
+	const name = "a b+c.json.gz"
+	signed, err := s.sign(t.Context(), http.MethodGet, "/file/1", name)
+	if err != nil || !strings.Contains(signed, "%3B%20filename%3Da%20b%2Bc.json.gz&") {
+		t.Fatal(signed, err)
+	}
+	app := fiber.New()
+	app.All("/file/:id", func(c *fiber.Ctx) error {
+		got, err := s.verify(c)
+		if refusal, ok := err.(*host.Refusal); ok {
+			return c.SendString(refusal.Code)
+		}
+		if got != name {
+			t.Errorf("the file's name is %q", got)
+		}
+		return err
+	})
+	ask := func(method, target string) string {
+		got, err := app.Test(httptest.NewRequest(method, target, nil), -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := make([]byte, 100)
+		n, _ := got.Body.Read(text)
+		return string(text[:n])
+	}
+	for _, c := range []struct{ method, target, code string }{
+		{"GET", signed, ""}, {"HEAD", signed, ""}, {"PUT", signed, "signature_wrong"},
+		{"GET", strings.Replace(signed, "/1", "/2", 1), "signature_wrong"},
+		{"GET", strings.Replace(signed, "json", "csv", 1), "signature_wrong"}, {"GET", signed + "0", "signature_wrong"},
+		{"GET", strings.Replace(signed, "Expires=1", "Expires=2", 1), "signature_wrong"}, {"GET", "/file/1", "signature_wrong"},
+	} {
+		if got := ask(c.method, c.target); got != c.code {
+			t.Errorf("%s %s: %s, not %s", c.method, c.target, got, c.code)
+		}
+	}
+	now = now.Add(validFor)
+	if got := ask("GET", signed); got != "" {
+		t.Errorf("at its last second: %s", got)
+	}
+	now = now.Add(time.Second)
+	if got := ask("GET", signed); got != "url_expired" {
+		t.Errorf("later: %s", got)
+	}
+}
+
+func TestServersThatShareTheSettingsSignAlike(t *testing.T) {
+	now := func() time.Time { return time.Unix(1_800_000_000, 0) }
+	shared := kept(t)
+	first, err := signer{shared, now}.sign(t.Context(), "GET", "/x", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := (signer{shared, now}).sign(t.Context(), "GET", "/x", ""); err != nil || again != first {
+		t.Errorf("%s, %s, %v", first, again, err)
+	}
+	if other, _ := (signer{kept(t), now}).sign(t.Context(), "GET", "/x", ""); other == first {
+		t.Error("another server's key is the same")
+	}
+}
+
+func TestEntriesAreFoundByKindAndPlace(t *testing.T) {
+	s, ctx := kept(t), context.Background()
+	at := time.UnixMicro(1_800_000_000_000_000).UTC()
+	one := entry{"1", folderKind, 7, "/a", "ada", at, json.RawMessage(`{"x":1}`)}
+	for _, e := range []entry{one, {"2", fileKind, 7, "/b", "ada", at, json.RawMessage(`{}`)}} {
+		if err := s.put(ctx, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, ok, err := s.get(ctx, folderKind, "1")
+	if err != nil || !ok || got.Path != "/a" || !got.At.Equal(at) || string(got.Document) != `{"x":1}` {
+		t.Errorf("%+v, %t, %v", got, ok, err)
+	}
+	if _, ok, err := s.get(ctx, fileKind, "1"); ok || err != nil {
+		t.Errorf("of another kind: %t, %v", ok, err)
+	}
+	one.Path = "/c"
+	if err := s.put(ctx, one); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.add(ctx, entry{ID: "1", Kind: folderKind, Path: "/d"}); err != nil || got.Path != "/c" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if list, err := s.in(ctx, folderKind, 7); err != nil || len(list) != 1 || list[0].Path != "/c" {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if list, err := s.of(ctx, fileKind, "/b"); err != nil || len(list) != 1 || s.remove(ctx, "2") != nil {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if list, err := s.in(ctx, fileKind, 7); err != nil || len(list) != 0 {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+func TestNamesOfDatasetsArePaths(t *testing.T) {
+	first, other := vault{id: home, name: "1"}, vault{id: 3, name: "Shared"}
+	for name, want := range map[string]string{
+		"people": "rowback:1:/people", "a:b:people": "rowback:1:/a/b/people", "user-5:x:y": "rowback:user-5:/x/y",
+		"user-five:x": "rowback:1:/user-five/x", "user-0:x": "rowback:1:/user-0/x",
+	} {
+		s := snapshot.State{Properties: catalog.Properties{Name: name}}
+		o := datasetObject(first, s)
+		if o.fullPath() != want || o.vault.nameOf(o.path) != name {
+			t.Errorf("%s: %s, and back %s", name, o.fullPath(), o.vault.nameOf(o.path))
+		}
+		if o := datasetObject(other, s); o.vault.id != 3 {
+			t.Errorf("%s of project 3 is in %s", name, o.fullPath())
+		}
+	}
+	if v, p, ok := readFolderID(folderID(personal(5), "/a/ü")); !ok || v != -5 || p != "/a/ü" {
+		t.Error(v, p, ok)
+	}
+	for _, wrong := range []string{"f-", "f-eA", "f-*", folderPrefix + "MTp4"} {
+		if v, p, ok := readFolderID(wrong); ok {
+			t.Errorf("%s is %d %s", wrong, v, p)
+		}
+	}
+	for id, is := range map[string]bool{"d_1": true, "d": false, "d_": false, "d_x": false, "d_01": false, "d_-1": true} {
+		if _, _, ok := split(id); ok != is {
+			t.Errorf("%s: %t", id, ok)
+		}
+	}
+}
+
+func TestRecordsGetTheIDsThatADatasetKnows(t *testing.T) {
+	key := schema.Schema{Columns: []schema.Column{
+		{ID: 1, Name: "team", Type: schema.Of(schema.Varchar)}, {ID: 2, Name: "n", Type: schema.Of(schema.Bigint)},
+	}, Key: []int{1, 2}}
+	for _, c := range []struct {
+		of       ids
+		in, want string
+	}{
+		{ids{schema.Schema{}, true}, `{"_id":"x","a":1.0,"_commit":"c"}`, `{"a":1.0}`},
+		{ids{schema.Schema{}, false}, `{"b":1,"_id":"17","a":2}`, `{"b":1,"a":2,"_id":17}`},
+		{ids{schema.Schema{}, false}, `{"_id":17}`, `{"_id":17}`}, {ids{schema.Schema{}, false}, `{"_id":null}`, `{}`},
+		{ids{schema.Schema{}, false}, `{"_id":"x"}`, ""}, {ids{schema.Schema{}, false}, `{"_id":"017"}`, ""},
+		{ids{key, false}, `{"_id":"[\"a\",\"5\"]"}`, `{"team":"a","n":5}`},
+		{ids{key, false}, `{"_id":"[\"a\",\"5\"]","team":"b"}`, `{"team":"b","n":5}`}, {ids{key, false}, `{"_id":"a"}`, ""},
+	} {
+		var record row
+		if err := json.Unmarshal([]byte(c.in), &record); err != nil {
+			t.Fatal(err)
+		}
+		text, err := rewriting{ids: c.of}.apply(&record)
+		if string(text) != c.want || (err != nil) != (c.want == "") || err != nil && fault.KindOf(err) != fault.Invalid {
+			t.Errorf("%s: %s, %v", c.in, text, err)
+		}
+	}
+}
+
+func TestFieldsThatDependOnEachOtherAreRefused(t *testing.T) {
+	of := func(name, on string) fieldIn { return fieldIn{Name: name, DependsOn: []string{on}} }
+	if _, err := newAnnotator([]fieldIn{of("a", "b"), of("b", "a")}, scope{}, true); fault.KindOf(err) != fault.Invalid {
+		t.Error(err)
+	}
+	a, err := newAnnotator([]fieldIn{of("a", "b"), of("b", "x")}, scope{}, true)
+	if err != nil || a.fields[0].Name != "b" {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
