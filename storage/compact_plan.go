@@ -140,6 +140,7 @@ func compactionOf(s *snapshot.Snapshot, kind schema.Kind, parts []snapshot.Part)
 		c.sources = append(c.sources, p.Holds...)
 		c.without = append(c.without, leftOut(s, p)...)
 	}
+	c.sources = distinct(c.sources) // were a file in two parts, the rows that are written would not be as many
 	for _, f := range c.sources {
 		c.rows += f.Rows
 		if gone[f.ID] {
@@ -156,6 +157,12 @@ func compactionOf(s *snapshot.Snapshot, kind schema.Kind, parts []snapshot.Part)
 	return c.completed()
 }
 
+// distinct returns files in the order of their ids, each once.
+func distinct(files []*catalog.File) []*catalog.File {
+	slices.SortFunc(files, func(f, g *catalog.File) int { return cmp.Compare(f.ID, g.ID) })
+	return slices.CompactFunc(files, func(f, g *catalog.File) bool { return f.ID == g.ID })
+}
+
 // leftOut returns the rollback files whose rows a part does not have.
 func leftOut(s *snapshot.Snapshot, p snapshot.Part) []*catalog.File {
 	if p.Compacted == nil || len(p.Compacted.Without) == 0 {
@@ -169,9 +176,7 @@ func leftOut(s *snapshot.Snapshot, p snapshot.Part) []*catalog.File {
 
 // completed orders the sources and the rollback files, and subtracts the rows that are left out.
 func (c compaction) completed() compaction {
-	slices.SortFunc(c.sources, func(f, g *catalog.File) int { return cmp.Compare(f.ID, g.ID) })
-	slices.SortFunc(c.without, func(f, g *catalog.File) int { return cmp.Compare(f.ID, g.ID) })
-	c.without = slices.CompactFunc(c.without, func(f, g *catalog.File) bool { return f.ID == g.ID })
+	c.sources, c.without = distinct(c.sources), distinct(c.without)
 	for _, r := range c.without {
 		for _, f := range c.sources {
 			c.rows -= r.Targets[f.ID]

@@ -18,15 +18,29 @@ type Compacted struct {
 	usable   func(*catalog.Compacted) bool
 }
 
-// NewCompacted returns the compacted files of a family. usable reports whether one can be read now.
+// NewCompacted returns the compacted files of a family. usable reports whether one can be read now. What holds a source
+// twice is left out: former programs could make such files of rollback files. Upkeep makes others in their place.
 func NewCompacted(list []*catalog.Compacted, usable func(*catalog.Compacted) bool) *Compacted {
 	out := &Compacted{bySource: map[int64][]*catalog.Compacted{}, usable: usable}
 	for _, c := range list {
+		if isDoubled(c.Sources) {
+			continue
+		}
 		for _, id := range c.Sources {
 			out.bySource[id] = append(out.bySource[id], c)
 		}
 	}
 	return out
+}
+
+// isDoubled reports whether ids, which are in order, have one twice.
+func isDoubled(ids []int64) bool {
+	for i := 1; i < len(ids); i++ {
+		if ids[i] == ids[i-1] {
+			return true
+		}
+	}
+	return false
 }
 
 // of returns the compacted files that hold the rows of a file.

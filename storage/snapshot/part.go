@@ -93,18 +93,27 @@ func (s *Snapshot) rollbackParts(files []*catalog.File) (parts []Part) {
 }
 
 // positionParts is rollbackParts for positions that are subtracted: what other rollback files of the snapshot displaced
-// may be among them.
+// may be among them. Each file is in one part: two compacted files may both hold it.
 func (s *Snapshot) positionParts(files []*catalog.File) []Part {
-	parts := s.rollbackParts(files)
+	parts, taken := s.rollbackParts(files), map[int64]bool{}
+	for _, p := range parts {
+		for _, f := range p.Holds {
+			taken[f.ID] = true
+		}
+	}
 	for i, p := range parts {
 		if p.isWhole() {
 			continue
 		}
-		sources := map[int64]bool{}
+		more := map[int64]bool{}
 		for _, id := range p.Compacted.Sources {
-			sources[id] = true
+			more[id] = !taken[id]
+			taken[id] = true
 		}
-		parts[i].Holds = filter(s.inState(), func(f *catalog.File) bool { return sources[f.ID] })
+		for _, f := range p.Holds {
+			more[f.ID] = true
+		}
+		parts[i].Holds = filter(s.inState(), func(f *catalog.File) bool { return more[f.ID] })
 	}
 	return parts
 }
