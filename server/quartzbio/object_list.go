@@ -13,8 +13,10 @@ import (
 
 // listObjects lists objects of one vault, or of all that the caller sees.
 func (f *Face) listObjects(c *fiber.Ctx) error {
+	// There are no shortcuts to follow.
 	if err := checkQuery(c, "vault_id", "vault_name", "account_domain", "full_path", "path", "object_type", "filename",
-		"parent_object_id", "ancestor_id", "recursive", "depth", "q", "query", "ordering", "allow_multiple"); err != nil {
+		"parent_object_id", "ancestor_id", "recursive", "depth", "q", "query", "ordering", "allow_multiple", "glob",
+		"permission", "follow_shortcuts"); err != nil {
 		return err
 	}
 	if order := strings.TrimPrefix(c.Query("ordering"), "-"); order != "" && order != "path" && order != "filename" {
@@ -26,6 +28,9 @@ func (f *Face) listObjects(c *fiber.Ctx) error {
 	}
 	kept := all
 	if all, err = filterObjects(c, all); err != nil {
+		return err
+	}
+	if all, err = f.named(c, all); err != nil {
 		return err
 	}
 	return showList(c, all, func(o object) (objectView, error) { return f.viewObject(c.UserContext(), o, kept) })

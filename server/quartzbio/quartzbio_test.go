@@ -13,6 +13,7 @@ import (
 
 	"github.com/rowback/rowback/server/host"
 	"github.com/rowback/rowback/server/settings"
+	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/fault"
 	"github.com/rowback/rowback/storage/schema"
@@ -191,5 +192,41 @@ func TestFieldsThatDependOnEachOtherAreRefused(t *testing.T) {
 	a, err := newAnnotator([]fieldIn{of("a", "b"), of("b", "x")}, scope{}, true)
 	if err != nil || a.fields[0].Name != "b" {
 		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+func TestPatternsOfPathsNameObjects(t *testing.T) {
+	const own = "rowback:user-7"
+	for _, one := range []struct{ glob, names, not string }{
+		{"~/", "", own + ":/a"},
+		{"~/a", own + ":/a", own + ":/a/b"},
+		{"~/*", own + ":/a.csv", own + ":/a/b"},
+		{"/a/?.csv", own + ":/a/b.csv", own + ":/a/bb.csv"},
+		{"a/b", own + ":/a/b", own + ":/a"},
+		{"~/**", own + ":/a/b/c", "rowback:Shared:/a"},
+		{"Shared:/a/", "rowback:Shared:/a", "rowback:Other:/a"},
+		{"rowback:Shared:/a+b*", "rowback:Shared:/a+bé", "rowback:Shared:/aab"},
+		{"*/**", "rowback:Shared:/a/b", ""},
+		{"*:/a", own + ":/a", own + ":/b"},
+	} {
+		pattern, err := globbed(one.glob, own)
+		if err != nil {
+			t.Fatal(one.glob, err)
+		}
+		if one.names != "" && !pattern.MatchString(one.names) || one.not != "" && pattern.MatchString(one.not) {
+			t.Errorf("%s is %s", one.glob, pattern)
+		}
+	}
+}
+
+func TestWorkWhoseJobWasLostHasFailed(t *testing.T) {
+	store, err := storage.Open(t.Context(), t.TempDir(), storage.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	p, err := (&Face{store: store}).progressOf(t.Context(), entry{ID: "lost", Kind: importKind})
+	if err != nil || p.status != failedStatus || p.failure == "" {
+		t.Fatal(p, err)
 	}
 }

@@ -123,12 +123,19 @@ const (
 	failedStatus    = "failed"
 )
 
+// lostWork is why work failed of which nothing else is known.
+const lostWork = "Nothing was committed. What went wrong was in a catalog that has been lost since."
+
 // progressOf returns how far work is.
 func (f *Face) progressOf(ctx context.Context, e entry) (p progress, err error) {
 	if e.Kind == exportKind {
 		return progress{status: completedStatus, changed: e.At}, nil
 	}
 	j, err := f.store.Requests.Job(ctx, e.ID)
+	if fault.KindOf(err) == fault.NotFound {
+		// A catalog that is made again from the objects has the jobs that committed, and no others.
+		return progress{status: failedStatus, failure: lostWork, changed: e.At}, nil
+	}
 	if err != nil {
 		return p, err
 	}
