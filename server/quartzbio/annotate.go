@@ -60,6 +60,9 @@ func newAnnotator(fields []fieldIn, s scope, includeErrors bool) (*annotator, er
 		if _, err := in.columnType(); err != nil {
 			return nil, err
 		}
+		if _, twice := byName[in.Name]; twice {
+			return nil, refused("target_fields", fmt.Sprintf("has '%s' twice", fault.Clip(in.Name)))
+		}
 		byName[in.Name] = in
 	}
 	state := map[string]int{} // 1: being added, 2: added
@@ -105,14 +108,16 @@ func parseField(in fieldIn) (out targetField, err error) {
 	return out, nil
 }
 
-// apply computes the fields of a record.
+// apply computes the fields of a record. The others stay as they are written: 1.10 may be a version.
 func (a *annotator) apply(record *row) error {
+	values := make(map[string]any, len(record.values))
 	for name, value := range record.values {
-		record.values[name] = expression.FromJSON(value)
+		values[name] = expression.FromJSON(value)
 	}
 	var failed []any
 	for _, field := range a.fields {
-		value, err := a.value(record, field)
+		written, was := record.values[field.Name]
+		value, err := a.value(values, field, written)
 		if err != nil && !a.includeErrors {
 			return fault.Errorf(fault.Invalid, "expression_failed", "Field '%s' of a record: %s.",
 				fault.Clip(field.Name), err).With("field", field.Name)
@@ -120,8 +125,9 @@ func (a *annotator) apply(record *row) error {
 		if err != nil {
 			failed = append(failed, field.Name+": "+err.Error())
 		}
-		if _, was := record.values[field.Name]; was || field.expression != nil {
-			record.set(field.Name, value)
+		if was || field.expression != nil {
+			values[field.Name] = value
+			record.set(field.Name, expression.ToJSON(value))
 		}
 	}
 	for _, field := range a.fields {
@@ -132,25 +138,27 @@ func (a *annotator) apply(record *row) error {
 	if failed != nil {
 		record.set(errorsField, failed)
 	}
-	for name, value := range record.values {
-		record.values[name] = expression.ToJSON(value)
-	}
 	return nil
 }
 
-// value computes a field of a record.
-func (a *annotator) value(record *row, field targetField) (any, error) {
-	value := record.values[field.Name]
+// value computes a field of a record with values, of which it was written in some way.
+func (a *annotator) value(values map[string]any, field targetField, written any) (any, error) {
+	value := values[field.Name]
 	if field.expression != nil {
-		names := a.scope.names(record.values)
+		names := a.scope.names(values)
 		names["value"] = value
 		var err error
 		if value, err = field.expression.Eval(names); err != nil {
 			return nil, err
 		}
+	} else if n, ok := written.(json.Number); ok && isText(field.DataType) && !field.isListed() {
+		return n.String(), nil
 	}
 	return castField(value, field.fieldIn)
 }
+
+// isText reports whether a type of fields is one of texts.
+func isText(dataType string) bool { return dataTypes[dataType] == schema.Varchar && dataType != "auto" }
 
 // castField returns a value as the type of a field has it: a list as one value, and one value as a list, where it is
 // the other.
@@ -196,7 +204,7 @@ func castValue(value any, dataType string) (any, error) {
 			return nil, fmt.Errorf("%.40s is not a date", expression.Text(value))
 		}
 	case "boolean":
-		return expression.Truth(value), nil
+		return castBoolean(value)
 	case "integer", "long", "float", "double":
 		if isText && s == "" {
 			return nil, nil
@@ -210,14 +218,33 @@ func castValue(value any, dataType string) (any, error) {
 	return value, nil
 }
 
+// castBoolean returns a value as true or false: of a text, what it says.
+func castBoolean(value any) (any, error) {
+	s, isText := value.(string)
+	switch {
+	case !isText:
+		return expression.Truth(value), nil
+	case s == "":
+		return nil, nil
+	}
+	is, err := strconv.ParseBool(strings.ToLower(s))
+	if err != nil {
+		return nil, fmt.Errorf("%.40q is not true or false", s)
+	}
+	return is, nil
+}
+
 // annotate computes target fields of the records of a query. What fails is said in each record.
-func (f *Face) annotate(_ context.Context, records []record, fields []fieldIn, s scope) ([]record, error) {
+func (f *Face) annotate(ctx context.Context, records []record, fields []fieldIn, s scope) ([]record, error) {
 	a, err := newAnnotator(fields, s, true)
 	if err != nil {
 		return nil, err
 	}
 	out := []record{}
 	for _, one := range records {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		text, err := json.Marshal(one)
 		if err != nil {
 			return nil, err

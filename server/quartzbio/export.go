@@ -92,7 +92,7 @@ func (f *Face) createExport(c *fiber.Ctx) error {
 		return err
 	}
 	e := entry{
-		ID: f.store.NewID(), Kind: exportKind, Project: s.Dataset.ProjectID, Path: s.Dataset.ID, User: f.user(c),
+		ID: f.store.NewID(), Kind: exportKind, Project: s.Dataset.ProjectID, Path: s.Dataset.ID, User: host.User(c),
 		At: time.Now(), Document: text,
 	}
 	if err := f.entries.put(c.UserContext(), e); err != nil {

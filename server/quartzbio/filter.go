@@ -2,7 +2,9 @@ package quartzbio
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -294,13 +296,18 @@ func (o operand) match(action string, value json.RawMessage) (string, error) {
 	if json.Unmarshal(value, &given) != nil {
 		return "", badValue(o, action, "a string")
 	}
+	if strings.ContainsRune(given, 0) {
+		return "", badValue(o, action, noNUL)
+	}
 	switch action {
 	case "contains":
 		return "contains(" + o.text() + ", " + duck.Text(given) + ")", nil
 	case "prefix":
 		return "starts_with(" + o.text() + ", " + duck.Text(given) + ")", nil
 	}
-	if _, err := regexp.Compile(given); err != nil {
+	// DuckDB has the same expressions, but for another way to write the name of a group.
+	if _, err := regexp.Compile(given); err != nil || strings.Contains(given, "(?<") {
+		err = cmp.Or(err, errors.New("(?< is not supported"))
 		return "", fault.Errorf(fault.Invalid, "invalid_filter", "%s is not a regular expression: %s.",
 			fault.Clip(given), err)
 	}
@@ -332,7 +339,7 @@ func (o operand) compared() string {
 }
 
 // number matches JSON's numbers, as SQL has them too.
-var number = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
+var number = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
 
 // date matches what DuckDB reads as a moment.
 var date = regexp.MustCompile(
@@ -348,6 +355,8 @@ func (o operand) literal(action string, value json.RawMessage) (string, error) {
 	}
 	given = strings.TrimPrefix(given, o.prefix)
 	switch {
+	case strings.ContainsRune(given, 0):
+		return "", badValue(o, action, noNUL)
 	case !isString && strings.ContainsAny(plain[:min(1, len(plain))], "[{"), plain == "null":
 		return "", badValue(o, action, "one value, and "+fault.Clip(plain)+" is not")
 	case o.typ.Name == schema.Boolean:
@@ -371,6 +380,9 @@ func (o operand) literal(action string, value json.RawMessage) (string, error) {
 	}
 	return duck.Text(given), nil
 }
+
+// noNUL is what text needs that is put into SQL.
+const noNUL = "text without NUL characters"
 
 // badValue is the refusal of a value that an action can't compare with.
 func badValue(o operand, action, wanted string) error {

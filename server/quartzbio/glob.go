@@ -25,7 +25,7 @@ func (f *Face) named(c *fiber.Ctx, all []object) ([]object, error) {
 	if glob == "" {
 		return all, nil
 	}
-	pattern, err := globbed(glob, domain+":"+personal(userNumber(f.user(c))).name)
+	pattern, err := globbed(glob, domain+":"+personal(userNumber(host.User(c))).name)
 	if err != nil {
 		return nil, refused("glob", "is not a pattern of full paths")
 	}

@@ -306,13 +306,13 @@ func checkFilename(name string) error {
 func (f *Face) newEntry(c *fiber.Ctx, kind string, v vault, p string, document any) (entry, error) {
 	text, err := json.Marshal(document)
 	return entry{
-		ID: f.store.NewID(), Kind: kind, Project: v.project(), Path: v.inProject(p), User: f.user(c), At: time.Now(),
+		ID: f.store.NewID(), Kind: kind, Project: v.project(), Path: v.inProject(p), User: host.User(c), At: time.Now(),
 		Document: text,
 	}, err
 }
 
 // request returns who changes something, for the store.
-func (f *Face) request(c *fiber.Ctx) storage.Request { return storage.Request{User: f.user(c)} }
+func (f *Face) request(c *fiber.Ctx) storage.Request { return storage.Request{User: host.User(c)} }
 
 // change makes a change of the store, and notes it in the audit log.
 func change[T any](f *Face, c *fiber.Ctx, do func(context.Context, storage.Request) (T, error)) (T, error) {

@@ -7,13 +7,15 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/rowback/rowback/server/calls"
 	"github.com/rowback/rowback/storage/fault"
 	"github.com/rowback/rowback/storage/intake"
+	"github.com/rowback/rowback/storage/schema"
 )
 
 // rewriting is what becomes of records on their way in.
@@ -51,7 +53,7 @@ func (f *Face) rewrite(ctx context.Context, u calls.Upload, r rewriting) (out ca
 		defer file.Close()
 		in = file
 	}
-	next, err := recordsOf(u.Upload, bufio.NewReaderSize(in, 1<<20))
+	next, err := recordsOf(u.Upload, bufio.NewReaderSize(in, 1<<20), r.ids.schema)
 	if err != nil {
 		return out, err
 	}
@@ -89,8 +91,8 @@ func inRecord(n int, err error) error {
 	return err
 }
 
-// recordsOf returns what reads the records of an upload one by one, until io.EOF.
-func recordsOf(u intake.Upload, in *bufio.Reader) (next func() (row, error), err error) {
+// recordsOf returns what reads the records of an upload one by one, until io.EOF. They are for a dataset with a schema.
+func recordsOf(u intake.Upload, in *bufio.Reader, to schema.Schema) (next func() (row, error), err error) {
 	switch u.Format {
 	case intake.NDJSON:
 		d := json.NewDecoder(in)
@@ -104,7 +106,7 @@ func recordsOf(u intake.Upload, in *bufio.Reader) (next func() (row, error), err
 			return record, err
 		}, nil
 	case intake.CSV:
-		return csvRecords(u, in)
+		return csvRecords(u, in, to)
 	}
 	return nil, fault.Errorf(fault.Invalid, "not_supported",
 		"target_fields are not supported for files in %s. Use CSV, TSV or JSON Lines.", u.Format)
@@ -118,8 +120,9 @@ func malformedLine(err error) error {
 	return fault.Errorf(fault.Invalid, "malformed_json", "It is not valid JSON: %s.", err)
 }
 
-// csvRecords reads a CSV whose first line has the names. Values are text, but for what is written as a number is.
-func csvRecords(u intake.Upload, in *bufio.Reader) (func() (row, error), error) {
+// csvRecords reads a CSV whose first line has the names. Values are text, but for what is written as a number is, unless
+// the dataset has text there.
+func csvRecords(u intake.Upload, in *bufio.Reader, to schema.Schema) (func() (row, error), error) {
 	r := csv.NewReader(in)
 	r.ReuseRecord = true
 	if u.Options.Delimiter != "" {
@@ -129,30 +132,41 @@ func csvRecords(u intake.Upload, in *bufio.Reader) (func() (row, error), error) 
 	if err != nil {
 		return nil, fault.Errorf(fault.Invalid, "malformed_csv", "The file has no header: %s.", err)
 	}
-	names := make([]string, len(header))
-	copy(names, header)
+	names := slices.Clone(header)
+	names[0] = strings.TrimPrefix(names[0], "\ufeff") // a byte order mark, as spreadsheets write it
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			return nil, fault.Errorf(fault.Invalid, "invalid_csv", "The file has two columns with the name '%s'.",
+				fault.Clip(name))
+		}
+	}
+	isText := make([]bool, len(names))
+	for i, name := range names {
+		column, ok := to.ByName(name)
+		isText[i] = ok && column.Type.Name == schema.Varchar
+	}
 	return func() (row, error) {
 		line, err := r.Read()
 		if errors.Is(err, io.EOF) {
 			return row{}, err
 		}
 		if err != nil {
-			return row{}, fault.Errorf(fault.Invalid, "malformed_csv", "%s.", fmt.Sprint(err))
+			return row{}, fault.Errorf(fault.Invalid, "malformed_csv", "%s.", err)
 		}
 		record := row{values: make(map[string]any, len(names))}
 		for i, text := range line {
-			record.set(names[i], csvValue(text))
+			record.set(names[i], csvValue(text, isText[i]))
 		}
 		return record, nil
 	}, nil
 }
 
 // csvValue returns a field of a CSV as a value: nothing, a number as it is written, or text.
-func csvValue(text string) any {
+func csvValue(text string, isText bool) any {
 	if text == "" {
 		return nil
 	}
-	if !number.MatchString(text) || len(text) > 1 && text[0] == '0' && text[1] != '.' {
+	if isText || !number.MatchString(text) {
 		return text
 	}
 	return json.Number(text)

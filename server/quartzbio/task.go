@@ -10,6 +10,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/rowback/rowback/storage/catalog"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // taskNames are what kinds of work are called.
@@ -115,8 +116,11 @@ func (f *Face) getTask(c *fiber.Ctx) error {
 			continue
 		}
 		s, err := f.dataset(c.UserContext(), e.Path)
-		if err != nil {
+		if fault.KindOf(err) == fault.NotFound { // or one that the caller must not know of
 			return notFound("task", id)
+		}
+		if err != nil {
+			return err
 		}
 		out, err := f.viewTask(c, e)
 		if err != nil {

@@ -67,7 +67,7 @@ type meView struct {
 
 // getUser shows who asks.
 func (f *Face) getUser(c *fiber.Ctx) error {
-	name := f.user(c)
+	name := host.User(c)
 	out := meView{
 		userView: viewUser(name), Account: account{"Account", domain, accountID, domain}, Username: name,
 		DateJoined: moment(time.Unix(0, 0)), IsVerified: true, PasswordDaysRemaining: map[string]any{},
@@ -78,6 +78,3 @@ func (f *Face) getUser(c *fiber.Ctx) error {
 	}
 	return show(c, http.StatusOK, out)
 }
-
-// user returns the name of the user who asks, as commits record it.
-func (f *Face) user(c *fiber.Ctx) string { return host.User(c) }

@@ -98,7 +98,7 @@ func (f *Face) vaults(c *fiber.Ctx) ([]vault, error) {
 	}
 	slices.SortFunc(out, func(a, b vault) int { return cmp.Compare(a.id, b.id) })
 	if host.Caller(c).Role(home) > access.None {
-		out = append(out, personal(userNumber(f.user(c))))
+		out = append(out, personal(userNumber(host.User(c))))
 	}
 	return out, nil
 }
@@ -172,7 +172,7 @@ func (f *Face) viewVault(c *fiber.Ctx, v vault) (vaultView, error) {
 		Metadata: map[string]any{}, Name: v.name, Permissions: permissionsIn(host.Caller(c), v.project()),
 		Provider: "Rowback", RequireUniquePaths: true, Tags: []string{}, VaultProperties: []any{}, VaultType: "general",
 		URL:  host.Site(c) + root + "/vaults/" + strconv.FormatInt(v.id, 10),
-		User: viewUser(f.user(c)), UserID: userNumber(f.user(c)), Versioning: "enabled",
+		User: viewUser(host.User(c)), UserID: userNumber(host.User(c)), Versioning: "enabled",
 	}
 	if v.createdAt.IsZero() {
 		out.CreatedAt, out.UpdatedAt = moment(time.Unix(0, 0)), moment(time.Unix(0, 0))

@@ -51,10 +51,10 @@ func (f *Face) start(c *fiber.Ctx, w doing) (entry, error) {
 		return entry{}, err
 	}
 	e := entry{
-		Kind: w.kind, Project: w.dataset.Dataset.ProjectID, Path: w.dataset.Dataset.ID, User: f.user(c), At: time.Now(),
+		Kind: w.kind, Project: w.dataset.Dataset.ProjectID, Path: w.dataset.Dataset.ID, User: host.User(c), At: time.Now(),
 		Document: asked,
 	}
-	var commits []int64
+	var commits []int64 // of all parts but the last
 	call := calls.Call[catalog.Commit]{
 		Request: f.request(c),
 		Do: func(ctx context.Context, r storage.Request) (last catalog.Commit, err error) {
@@ -67,24 +67,21 @@ func (f *Face) start(c *fiber.Ctx, w doing) (entry, error) {
 			if r.Metadata, err = w.metadata(one.ID); err != nil {
 				return last, err
 			}
-			for i, part := range w.parts[len(commits):] {
-				one := r
-				if len(commits)+1 < len(w.parts) {
-					one.Receipt = nil
-				}
-				if last, err = part(ctx, one); err != nil {
+			part := r
+			part.Receipt = nil
+			for len(commits) < len(w.parts)-1 {
+				k, err := w.parts[len(commits)](ctx, part)
+				if err != nil {
 					return last, err
 				}
-				if i+1 < len(w.parts) && last.ID != 0 {
-					commits = append(commits, last.ID)
-				}
+				commits = append(commits, k.ID)
 			}
-			return last, nil
+			return w.parts[len(commits)](ctx, r)
 		},
 		Tell: func(last catalog.Commit) (json.RawMessage, error) {
-			all := slices.Clone(commits)
-			if last.ID != 0 && !slices.Contains(all, last.ID) {
-				all = append(all, last.ID)
+			all := commits
+			if last.ID != 0 {
+				all = append(slices.Clip(all), last.ID)
 			}
 			body, err := json.Marshal(outcome{all})
 			if err != nil {

@@ -20,7 +20,8 @@ type env struct {
 	left  *int
 }
 
-// maxSteps is how many parts of an expression are evaluated for one value, and maxSize how long what it makes may get.
+// maxSteps is how many parts of an expression are evaluated for one value, and maxSize how long what one of them makes
+// may get. What a part returns takes steps too (weigh), so that time and memory are bounded by the steps alone.
 const (
 	maxSteps = 1_000_000
 	maxSize  = 10_000_000
@@ -59,12 +60,48 @@ func (x *Expression) Eval(names map[string]any) (any, error) {
 	return x.root.eval(&env{names, &left})
 }
 
+var errSteps = fmt.Errorf("it takes more than %d steps", maxSteps)
+
 // eval evaluates a part, unless too many were.
 func (n node) eval(e *env) (any, error) {
 	if *e.left--; *e.left < 0 {
-		return nil, fmt.Errorf("it takes more than %d steps", maxSteps)
+		return nil, errSteps
 	}
-	return n(e)
+	v, err := n(e)
+	if _, isObject := v.(map[string]any); isObject || err != nil {
+		return v, err // an object is weighed where it is made, and not each time one of its members is read
+	}
+	return v, e.pay(v)
+}
+
+// pay takes the steps of a value.
+func (e *env) pay(v any) error {
+	if *e.left -= weigh(v, *e.left); *e.left < 0 {
+		return errSteps
+	}
+	return nil
+}
+
+// weigh returns how many steps a value takes, as far as there are so many: one for 64 bytes of text or four elements,
+// and what those take in turn. Elements that are in a list several times count each time, as they are written so.
+func weigh(v any, most int) (steps int) {
+	switch v := v.(type) {
+	case string:
+		return len(v) / 64
+	case []any:
+		steps = len(v) / 4
+		for i := 0; i < len(v) && steps <= most; i++ {
+			steps += weigh(v[i], most-steps)
+		}
+	case map[string]any:
+		steps = len(v)
+		for key, one := range v {
+			if steps += weigh(key, most) + weigh(one, most-steps); steps > most {
+				break
+			}
+		}
+	}
+	return steps
 }
 
 // with returns the names with one more.

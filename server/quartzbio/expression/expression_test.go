@@ -79,3 +79,33 @@ func TestAnExpressionThatFailsSaysWhy(t *testing.T) {
 		}
 	}
 }
+
+// A reader of one dataset must not use up the memory or the time of all: what an expression makes counts, also where it
+// makes little at a time, or the same list is in another many times.
+func TestAnExpressionTakesNoMoreThanItsSteps(t *testing.T) {
+	long := map[string]any{"s": strings.Repeat("a", 1_000_000)}
+	for text, why := range map[string]string{
+		`["a" * 10000000 for i in range(1000)]`: "steps", `[record.s for i in range(1000000)]`: "steps",
+		`[record.s[1:] for i in range(1000)]`: "steps", `[len(range(300000)) for i in range(1000)]`: "steps",
+		`[[[z for i in range(1000)] for z in [[y for j in range(1000)]]] for y in [range(1000)]]`: "steps",
+		`{"a": [x for i in range(1000) for x in [range(1000)]]}`:                                  "steps",
+		`record.s.join(list(record.s[:1000]))`:                                                    "too large", `concat(record.s, record.s) * 5 + record.s`: "too large",
+		`record.s.replace("a", "aaaaaaaaaaa")`: "too large", `[record.s == record.s for i in range(1000000)]`: "steps",
+	} {
+		x, err := Parse(text, "record")
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if got, err := x.Eval(map[string]any{"record": long}); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: a %s, %v, want %s", text, typeOf(got), err, why)
+		}
+	}
+	x, err := Parse(`len([record.s[i] for i in range(5)] + list(record.s[:10000])) + len(record.s[1:])`, "record")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := x.Eval(map[string]any{"record": long}); err != nil || got != int64(1_010_004) {
+		t.Errorf("what fits: %v, %v", got, err)
+	}
+}

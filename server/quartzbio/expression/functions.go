@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // errArguments is the refusal of a call with other arguments than there are.
@@ -88,6 +89,9 @@ func rounding(of func(float64) float64) func([]any) (any, error) {
 func length(given []any) (any, error) {
 	if len(given) != 1 {
 		return nil, errArguments
+	}
+	if s, ok := given[0].(string); ok {
+		return int64(utf8.RuneCountInString(s)), nil
 	}
 	list, err := listOf(given[0])
 	return int64(len(list)), err

@@ -101,6 +101,6 @@ func (p *parser) object() (node, error) {
 			}
 			out[text(pair[0])] = pair[1]
 		}
-		return out, nil
+		return out, e.pay(out)
 	}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // methods are what may be called on a value.
@@ -133,13 +134,16 @@ func joinText(of any, given []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts := make([]string, len(list))
+	parts, size := make([]string, len(list)), 0
 	for i, v := range list {
 		if parts[i], ok = v.(string); !ok {
 			return nil, fmt.Errorf("join is of texts, and a %s is among them", typeOf(v))
 		}
+		if size += len(parts[i]) + len(s); size > maxSize {
+			return nil, errTooLarge
+		}
 	}
-	return limited(strings.Join(parts, s))
+	return strings.Join(parts, s), nil
 }
 
 func replaceText(of any, given []any) (any, error) {
@@ -160,7 +164,7 @@ func indexText(of any, given []any) (any, error) {
 	}
 	at := strings.Index(s, part[0])
 	if at > 0 {
-		at = len([]rune(s[:at]))
+		at = utf8.RuneCountInString(s[:at])
 	}
 	return int64(at), nil
 }
@@ -196,7 +200,7 @@ func zeroFilled(of any, given []any) (any, error) {
 	if strings.HasPrefix(s, "-") || strings.HasPrefix(s, "+") {
 		sign, s = s[:1], s[1:]
 	}
-	return sign + strings.Repeat("0", max(int(n)-len(sign)-len([]rune(s)), 0)) + s, nil
+	return sign + strings.Repeat("0", max(int(n)-len(sign)-utf8.RuneCountInString(s), 0)) + s, nil
 }
 
 func getMember(of any, given []any) (any, error) {

@@ -294,30 +294,42 @@ func itemOf(v, key any) (any, error) {
 	if !ok || !isWhole {
 		return nil, fmt.Errorf("[%s] is not for %s", typeOf(key), typeOf(v))
 	}
-	if s, ok := v.(string); ok {
-		list, _ := listOf(s) // a text has characters
-		v = list
+	switch v := v.(type) {
+	case string:
+		return itemAt([]rune(v), n, func(c rune) any { return string(c) })
+	case []any:
+		return itemAt(v, n, func(one any) any { return one })
 	}
-	list, ok := v.([]any)
-	if !ok {
-		return nil, fmt.Errorf("%s has no items", typeOf(v))
+	return nil, fmt.Errorf("%s has no items", typeOf(v))
+}
+
+// itemAt returns an item of a list by its index.
+func itemAt[T any](list []T, n int64, value func(T) any) (any, error) {
+	at := n
+	if at < 0 {
+		at += int64(len(list))
 	}
-	if n < 0 {
-		n += int64(len(list))
+	if at < 0 || at >= int64(len(list)) {
+		return nil, fmt.Errorf("there is no item %d in %d", n, len(list))
 	}
-	if n < 0 || n >= int64(len(list)) {
-		return nil, fmt.Errorf("there is no item %s in %d", text(key), len(list))
-	}
-	return list[n], nil
+	return value(list[at]), nil
 }
 
 // slice returns a part of a list or a text.
 func slice(v, from, to any) (any, error) {
-	_, isText := v.(string)
-	list, err := listOf(v)
-	if _, isObject := v.(map[string]any); isObject || err != nil {
-		return nil, fmt.Errorf("%s has no items", typeOf(v))
+	switch v := v.(type) {
+	case string:
+		part, err := partOf([]rune(v), from, to)
+		return string(part), err
+	case []any:
+		part, err := partOf(v, from, to)
+		return slices.Clone(part), err
 	}
+	return nil, fmt.Errorf("%s has no items", typeOf(v))
+}
+
+// partOf returns what is between two indexes, which count from the end where they are negative.
+func partOf[T any](list []T, from, to any) ([]T, error) {
 	bounds := [2]int64{0, int64(len(list))}
 	for i, given := range []any{from, to} {
 		if given == nil {
@@ -332,15 +344,7 @@ func slice(v, from, to any) (any, error) {
 		}
 		bounds[i] = min(max(n, 0), int64(len(list)))
 	}
-	list = list[bounds[0]:max(bounds[0], bounds[1])]
-	if !isText {
-		return slices.Clone(list), nil
-	}
-	var out strings.Builder
-	for _, c := range list {
-		out.WriteString(c.(string))
-	}
-	return out.String(), nil
+	return list[bounds[0]:max(bounds[0], bounds[1])], nil
 }
 
 // Text returns a value as str() does.
