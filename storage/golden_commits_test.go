@@ -223,7 +223,8 @@ func (g golden) diff(d, from, to string) string {
 	g.must(err)
 	sql, _, err := difference.Records()
 	g.must(err)
-	lines := []string{fmt.Sprint(from, " ", to, " ", counts)}
+	lines := []string{fmt.Sprintf("%s %s {%d %d %d %v}", from, to, counts.Added, counts.Removed, counts.Modified,
+		counts.Columns)}
 	g.must(conn.Rows(ctx, "SELECT CAST(to_json(r) AS VARCHAR) FROM ("+sql+") r", func(scan duck.Scan) error {
 		var line string
 		err := scan(&line)
