@@ -10,9 +10,9 @@ import (
 	"github.com/rowback/rowback/server/host"
 )
 
-// named keeps those of the objects that a pattern of the client's commands names, and in which the caller has a
+// namedObjects keeps those of the objects that a pattern of the client's commands names, and in which the caller has a
 // permission.
-func (f *Face) named(c *fiber.Ctx, all []object) ([]object, error) {
+func namedObjects(c *fiber.Ctx, all []object) ([]object, error) {
 	if permission := c.Query("permission"); permission != "" {
 		if _, known := permissionsIn(host.Caller(c), home)[permission]; !known {
 			return nil, oneOf("permission", permission, "read, write or admin")

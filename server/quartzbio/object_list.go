@@ -30,7 +30,7 @@ func (f *Face) listObjects(c *fiber.Ctx) error {
 	if all, err = filterObjects(c, all); err != nil {
 		return err
 	}
-	if all, err = f.named(c, all); err != nil {
+	if all, err = namedObjects(c, all); err != nil {
 		return err
 	}
 	return showList(c, all, func(o object) (objectView, error) { return f.viewObject(c.UserContext(), o, kept) })

@@ -16,51 +16,50 @@ var errTooLarge = errors.New("what it makes is too large")
 
 // FromJSON returns a value of JSON as expressions have it: whole numbers are int64 where they fit.
 func FromJSON(v any) any {
-	switch v := v.(type) {
-	case json.Number:
-		if n, err := strconv.ParseInt(v.String(), 10, 64); err == nil {
+	return replaced(v, func(one any) any {
+		written, ok := one.(json.Number)
+		if !ok {
+			return one
+		}
+		if n, err := strconv.ParseInt(written.String(), 10, 64); err == nil {
 			return n
 		}
-		n, _ := v.Float64() // it is a number
+		n, _ := written.Float64() // it is a number
 		return n
-	case []any:
-		out := make([]any, len(v))
-		for i, one := range v {
-			out[i] = FromJSON(one)
-		}
-		return out
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for k, one := range v {
-			out[k] = FromJSON(one)
-		}
-		return out
-	}
-	return v
+	})
 }
 
 // ToJSON returns a value as encoding/json is to write it: a number that may have a fraction shows that.
 func ToJSON(v any) any {
-	switch v := v.(type) {
-	case float64:
-		if math.IsNaN(v) || math.IsInf(v, 0) { // which JSON does not have
+	return replaced(v, func(one any) any {
+		f, ok := one.(float64)
+		switch {
+		case !ok:
+			return one
+		case math.IsNaN(f) || math.IsInf(f, 0): // which JSON does not have
 			return nil
 		}
-		return json.Number(floatText(v))
+		return json.Number(floatText(f))
+	})
+}
+
+// replaced returns a value with all that is no list and no object replaced, also within these.
+func replaced(v any, plain func(any) any) any {
+	switch v := v.(type) {
 	case []any:
 		out := make([]any, len(v))
 		for i, one := range v {
-			out[i] = ToJSON(one)
+			out[i] = replaced(one, plain)
 		}
 		return out
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for k, one := range v {
-			out[k] = ToJSON(one)
+			out[k] = replaced(one, plain)
 		}
 		return out
 	}
-	return v
+	return plain(v)
 }
 
 // truth reports whether a value counts as true: what is empty, zero or None does not.
