@@ -3,6 +3,7 @@ package quartzbio
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -44,14 +45,21 @@ type annotator struct {
 	fields        []targetField
 	scope         scope
 	includeErrors bool // what went wrong becomes a field of the record, errorsField
+	steps         int  // that may still be taken
 }
+
+// How many steps the fields of all records may take: some, and more with each record.
+const (
+	firstSteps  = 20_000_000
+	recordSteps = 10_000
+)
 
 // errorsField is the field that says which expressions failed for a record.
 const errorsField = "_errors"
 
 // newAnnotator reads target fields, in the order in which they are computed: what others depend on comes first.
 func newAnnotator(fields []fieldIn, s scope, includeErrors bool) (*annotator, error) {
-	a := &annotator{scope: s, includeErrors: includeErrors}
+	a := &annotator{scope: s, includeErrors: includeErrors, steps: firstSteps}
 	byName := map[string]fieldIn{}
 	for _, in := range fields {
 		if in.Name == "" {
@@ -109,7 +117,8 @@ func parseField(in fieldIn) (out targetField, err error) {
 }
 
 // apply computes the fields of a record. The others stay as they are written: 1.10 may be a version.
-func (a *annotator) apply(record *row) error {
+func (a *annotator) apply(ctx context.Context, record *row) error {
+	a.steps += recordSteps
 	values := make(map[string]any, len(record.values))
 	for name, value := range record.values {
 		values[name] = expression.FromJSON(value)
@@ -117,12 +126,17 @@ func (a *annotator) apply(record *row) error {
 	var failed []any
 	for _, field := range a.fields {
 		written, was := record.values[field.Name]
-		value, err := a.value(values, field, written)
-		if err != nil && !a.includeErrors {
+		value, err := a.value(ctx, values, field, written)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, expression.ErrSteps):
+			return fault.Errorf(fault.Invalid, "expression_failed",
+				"The expressions take more steps than %d and %d for each record. Use simpler ones.", firstSteps, recordSteps)
+		case err != nil && !a.includeErrors:
 			return fault.Errorf(fault.Invalid, "expression_failed", "Field '%s' of a record: %s.",
 				fault.Clip(field.Name), err).With("field", field.Name)
-		}
-		if err != nil {
+		case err != nil:
 			failed = append(failed, field.Name+": "+err.Error())
 		}
 		if was || field.expression != nil {
@@ -142,13 +156,13 @@ func (a *annotator) apply(record *row) error {
 }
 
 // value computes a field of a record with values, of which it was written in some way.
-func (a *annotator) value(values map[string]any, field targetField, written any) (any, error) {
+func (a *annotator) value(ctx context.Context, values map[string]any, field targetField, written any) (any, error) {
 	value := values[field.Name]
 	if field.expression != nil {
 		names := a.scope.names(values)
 		names["value"] = value
 		var err error
-		if value, err = field.expression.Eval(names); err != nil {
+		if value, err = field.expression.Eval(ctx, names, &a.steps); err != nil {
 			return nil, err
 		}
 	} else if n, ok := written.(json.Number); ok && isText(field.DataType) && !field.isListed() {
@@ -240,7 +254,7 @@ func (f *Face) annotate(ctx context.Context, records []record, fields []fieldIn,
 	if err != nil {
 		return nil, err
 	}
-	out := []record{}
+	out, size := []record{}, int64(0)
 	for _, one := range records {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -253,11 +267,14 @@ func (f *Face) annotate(ctx context.Context, records []record, fields []fieldIn,
 		if err := json.Unmarshal(text, &values); err != nil {
 			return nil, err
 		}
-		if err := a.apply(&values); err != nil {
+		if err := a.apply(ctx, &values); err != nil {
 			return nil, err
 		}
 		if text, err = json.Marshal(values); err != nil {
 			return nil, err
+		}
+		if size += int64(len(text)); size > maxAnswer {
+			return nil, errTooMuch
 		}
 		var made record
 		if err := json.Unmarshal(text, &made); err != nil {

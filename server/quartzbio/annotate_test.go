@@ -2,6 +2,7 @@ package quartzbio
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"strings"
@@ -34,7 +35,7 @@ func rewritten(t *testing.T, format intake.Format, text string, fields ...fieldI
 		if err != nil {
 			return "", err
 		}
-		line, err := (rewriting{annotator: a}).apply(&record)
+		line, err := (rewriting{annotator: a}).apply(context.Background(), &record)
 		if err != nil {
 			return "", err
 		}

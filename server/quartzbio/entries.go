@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rowback/rowback/server/settings"
+	"github.com/rowback/rowback/storage/fault"
 )
 
 // Kinds of entries.
@@ -43,8 +44,23 @@ func scanEntry(row interface{ Scan(...any) error }) (e entry, err error) {
 	return e, err
 }
 
+// maxDocument is how many bytes a document has at most: every list of entries reads them.
+const maxDocument = 1 << 20
+
+// check refuses an entry whose document is too large.
+func (e entry) check() error {
+	if len(e.Document) > maxDocument {
+		return fault.Errorf(fault.Invalid, "too_large", "What the request says beside its records is larger than %d MiB: "+
+			"metadata, target_fields or filters.", maxDocument>>20)
+	}
+	return nil
+}
+
 // put keeps an entry in place of the one with its id.
 func (s entries) put(ctx context.Context, e entry) error {
+	if err := e.check(); err != nil {
+		return err
+	}
 	return s.db.Write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO vault_entries (`+entryRow+`) VALUES (?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET project_id = excluded.project_id, path = excluded.path,

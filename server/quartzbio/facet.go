@@ -31,6 +31,8 @@ const (
 	fewTerms    = 10
 	mostTerms   = 1_000_000
 	mostParents = 1000
+
+	mostPercents = 100
 )
 
 // faceting computes facets on one connection.
@@ -102,6 +104,9 @@ func (x *faceting) check(of operand, in facetIn, depth int) error {
 		}
 	default:
 		return oneOf("facet_type", in.Type, "terms, count, stats, histogram or percentiles")
+	}
+	if len(in.Percents) > mostPercents {
+		return refused("percents", fmt.Sprintf("must be %d at most", mostPercents))
 	}
 	for _, p := range in.Percents {
 		if p < 0 || p > 100 {
@@ -179,11 +184,15 @@ type bucket []any
 // counts returns the rows of a statement: a value as JSON, and a count.
 func (x *faceting) counts(ctx context.Context, sql string) (out []bucket, err error) {
 	out = []bucket{}
+	size := 0
 	err = x.conn.Rows(ctx, sql, func(scan duck.Scan) error {
 		var value string
 		var n int64
 		if err := scan(&value, &n); err != nil {
 			return err
+		}
+		if size += len(value); size > maxAnswer {
+			return errTooMuch
 		}
 		out = append(out, bucket{json.RawMessage(value), n})
 		return nil
@@ -267,6 +276,7 @@ func (x *faceting) percentiles(ctx context.Context, of operand, values string, p
 	if len(percents) == 0 {
 		percents = usualPercents
 	}
+	percents = slices.Compact(slices.Sorted(slices.Values(percents)))
 	parts := make([]string, len(percents))
 	for i, p := range percents {
 		name := strconv.FormatFloat(p, 'f', -1, 64)

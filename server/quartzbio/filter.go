@@ -25,6 +25,7 @@ type condition struct {
 type filtering struct {
 	snap  *snapshot.Snapshot
 	reads []schema.Column
+	terms int // how many fields have been compared
 }
 
 // filter returns the condition of filters, all of which are to hold: a list of [field, value], {"and": …}, {"or": …}
@@ -35,8 +36,13 @@ func filter(snap *snapshot.Snapshot, filters []json.RawMessage) (condition, erro
 	return condition{sql, f.reads}, err
 }
 
-// maxNesting is how deep filters may be nested.
-const maxNesting = 100
+// maxNesting is how deep filters may be nested, maxTerms how many a query may have, and maxValues how many values one
+// compares with. DuckDB takes minutes to plan statements of many more.
+const (
+	maxNesting = 100
+	maxTerms   = 1000
+	maxValues  = 10_000
+)
 
 // malformedFilter is the refusal of something that is no filter.
 func malformedFilter(text []byte) error {
@@ -126,6 +132,10 @@ var actions = []string{
 
 // compare returns the SQL of a field and a value. A name that is a field's has no action, whatever it ends in.
 func (f *filtering) compare(name string, value json.RawMessage) (string, error) {
+	if f.terms++; f.terms > maxTerms {
+		return "", fault.Errorf(fault.Invalid, "invalid_filter",
+			"There are more than %d filters. Use in with a list of values, which is one filter.", maxTerms)
+	}
 	of, known := f.field(name)
 	if known != nil {
 		i := strings.LastIndex(name, "__")
@@ -254,19 +264,26 @@ func (o operand) in(action string, value json.RawMessage) (string, error) {
 	if json.Unmarshal(value, &values) != nil {
 		return "", badValue(o, action, "a list of values")
 	}
-	terms := []string{"false"}
+	if len(values) > maxValues {
+		return "", badValue(o, action, fmt.Sprintf("%d values at most, and has %d", maxValues, len(values)))
+	}
+	var literals []string
+	isNull := "false"
 	for _, one := range values {
 		if string(bytes.TrimSpace(one)) == "null" {
-			terms = append(terms, o.sql+" IS NULL")
+			isNull = o.sql + " IS NULL"
 			continue
 		}
 		literal, err := o.literal(action, one)
 		if err != nil {
 			return "", err
 		}
-		terms = append(terms, o.compared()+" = "+literal)
+		literals = append(literals, literal)
 	}
-	return "(" + strings.Join(terms, " OR ") + ")", nil
+	if literals == nil {
+		return "(" + isNull + ")", nil
+	}
+	return "(" + isNull + " OR " + o.compared() + " IN (" + strings.Join(literals, ", ") + "))", nil
 }
 
 // within returns the SQL of a range, which has its ends, or of what is between them.

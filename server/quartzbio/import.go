@@ -28,7 +28,7 @@ type committing struct {
 	Description   string         `json:"description"`
 	Metadata      map[string]any `json:"metadata"`
 	Tags          []string       `json:"tags"`
-	TargetFields  []fieldIn      `json:"target_fields"`
+	TargetFields  few[fieldIn]   `json:"target_fields"`
 	IncludeErrors *bool          `json:"include_errors"`
 	Validation    validation     `json:"validation_params"`
 
@@ -102,12 +102,12 @@ func (in committing) said() metadata {
 // importIn is the request to import records: those in it, those of a file, or those of the files of a manifest.
 type importIn struct {
 	committing
-	DatasetID   string            `json:"dataset_id"`
-	DataRecords []json.RawMessage `json:"data_records"`
-	Records     []json.RawMessage `json:"records"` // an older name of the same
-	ObjectID    *string           `json:"object_id"`
+	DatasetID   string               `json:"dataset_id"`
+	DataRecords few[json.RawMessage] `json:"data_records"`
+	Records     few[json.RawMessage] `json:"records"` // an older name of the same
+	ObjectID    *string              `json:"object_id"`
 	Manifest    *struct {
-		Files []manifestFile `json:"files"`
+		Files few[manifestFile] `json:"files"`
 	} `json:"manifest"`
 }
 
@@ -184,7 +184,7 @@ func (in importIn) title() string {
 // answer says so: the request was right.
 func (f *Face) createImport(c *fiber.Ctx) error {
 	var in importIn
-	if err := f.read(c, &in); err != nil {
+	if err := f.readUpTo(c, maxRecordsBody, &in); err != nil {
 		return err
 	}
 	s, err := f.dataset(c.UserContext(), in.DatasetID)

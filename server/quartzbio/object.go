@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -296,8 +297,9 @@ func (f *Face) parent(c *fiber.Ctx, v vault, id string) (string, error) {
 // checkFilename refuses names that a path or a dataset's name can't have.
 func checkFilename(name string) error {
 	if name == "" || strings.ContainsAny(name, "/"+separator) || name == "." || name == ".." || len(name) > 200 ||
-		strings.TrimSpace(name) != name {
-		return refused("filename", "must have 1 to 200 bytes, no slashes or colons, and no spaces around it")
+		strings.TrimSpace(name) != name || strings.ContainsFunc(name, unicode.IsControl) {
+		return refused("filename",
+			"must have 1 to 200 bytes, no slashes, colons or control characters, and no spaces around it")
 	}
 	return nil
 }

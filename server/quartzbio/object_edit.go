@@ -29,8 +29,8 @@ type objectIn struct {
 	Mimetype *string     `json:"mimetype"`
 	Size     json.Number `json:"size"`
 
-	Fields []fieldIn `json:"fields"` // of a dataset, as the next one, which the service does not have
-	Key    []string  `json:"key"`
+	Fields few[fieldIn] `json:"fields"` // of a dataset, as the next one, which the service does not have
+	Key    []string     `json:"key"`
 
 	// Without effect: there is one class of storage, and no capacity to choose.
 	Capacity     string          `json:"capacity"`

@@ -177,7 +177,7 @@ func TestRecordsGetTheIDsThatADatasetKnows(t *testing.T) {
 		if err := json.Unmarshal([]byte(c.in), &record); err != nil {
 			t.Fatal(err)
 		}
-		text, err := rewriting{ids: c.of}.apply(&record)
+		text, err := rewriting{ids: c.of}.apply(context.Background(), &record)
 		if string(text) != c.want || (err != nil) != (c.want == "") || err != nil && fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %s, %v", c.in, text, err)
 		}
@@ -228,5 +228,45 @@ func TestWorkWhoseJobWasLostHasFailed(t *testing.T) {
 	p, err := (&Face{store: store}).progressOf(t.Context(), entry{ID: "lost", Kind: importKind})
 	if err != nil || p.status != failedStatus || p.failure == "" {
 		t.Fatal(p, err)
+	}
+}
+
+// Numbers of more than 64 bits and decimals are not what a float64 makes of them.
+func TestWhatTargetFieldsDoNotComputeStaysAsItIsWritten(t *testing.T) {
+	text := "upper(record.a)"
+	a, err := newAnnotator([]fieldIn{{Name: "b", Expression: &text}}, scope{}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var record row
+	in := `"a":"x","n":18446744073709551615,"d":0.12345678901234567890123,"e":1e400,"l":[9007199254740993.5]`
+	if err := json.Unmarshal([]byte("{"+in+"}"), &record); err != nil {
+		t.Fatal(err)
+	}
+	out, err := rewriting{annotator: a}.apply(context.Background(), &record)
+	if want := "{" + in + `,"b":"X"}`; err != nil || string(out) != want {
+		t.Errorf("%s, %v; want %s", out, err, want)
+	}
+}
+
+// A body with a list of millions of short elements would take gigabytes of memory.
+func TestListsOfRequestsAreBounded(t *testing.T) {
+	for _, text := range []string{
+		`{"data_records": [` + strings.Repeat("1,", maxRecords) + `1]}`,
+		`{"target_fields": [` + strings.Repeat("{},", maxRecords) + `{}]}`,
+		`{"manifest": {"files": [` + strings.Repeat("{},", maxRecords) + `{}]}}`,
+	} {
+		var in importIn
+		if err := decode([]byte(text), &in); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "5001") {
+			t.Errorf("%.30s: %v", text, err)
+		}
+	}
+	var in importIn
+	text := `{"data_records": [` + strings.Repeat(`{"a": [",\"", 1, 2]},`, maxRecords-1) + `{}], "target_fields": null}`
+	if err := decode([]byte(text), &in); err != nil || len(in.DataRecords) != maxRecords || in.TargetFields != nil {
+		t.Errorf("%d records, %v", len(in.DataRecords), err)
+	}
+	if err := decode([]byte(`{"target_fields": [{"nam": 1}]}`), &in); err == nil || !strings.Contains(err.Error(), "'nam'") {
+		t.Errorf("an unknown field within a list: %v", err)
 	}
 }

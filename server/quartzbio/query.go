@@ -15,6 +15,7 @@ import (
 
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/duck"
+	"github.com/rowback/rowback/storage/fault"
 	"github.com/rowback/rowback/storage/intake"
 	"github.com/rowback/rowback/storage/output"
 	"github.com/rowback/rowback/storage/schema"
@@ -33,7 +34,7 @@ type queryIn struct {
 	Dataset       string                     `json:"dataset"` // in a batch
 	Debug         json.RawMessage            `json:"debug"`   // adds nothing here
 
-	TargetFields    []fieldIn       `json:"target_fields"`
+	TargetFields    few[fieldIn]    `json:"target_fields"`
 	AnnotatorParams json.RawMessage `json:"annotator_params"`
 	Query           json.RawMessage `json:"query"`
 	Entities        json.RawMessage `json:"entities"`
@@ -181,8 +182,13 @@ func (f *Face) readRecords(ctx context.Context, s selected, limit, offset int64)
 		return nil, err
 	}
 	defer conn.Close()
+	q.Bytes = maxAnswer
 	var text bytes.Buffer
-	if _, err := output.Write(ctx, conn, q, intake.NDJSON, &text, ""); err != nil {
+	cut, err := output.Write(ctx, conn, q, intake.NDJSON, &text, "")
+	if err == nil && cut == output.AtBytes {
+		err = errTooMuch
+	}
+	if err != nil {
 		return nil, err
 	}
 	for d := json.NewDecoder(&text); d.More(); {
@@ -195,6 +201,13 @@ func (f *Face) readRecords(ctx context.Context, s selected, limit, offset int64)
 	}
 	return out, nil
 }
+
+// maxAnswer is how many bytes of records or terms are in one answer, which is in memory until it is sent.
+const maxAnswer = 64 << 20
+
+// errTooMuch is the refusal of an answer that would be larger.
+var errTooMuch = fault.Errorf(fault.Invalid, "result_too_large", "The answer is larger than %d MiB. Ask for fewer "+
+	"records (limit), fields or terms at a time, or export the dataset.", maxAnswer>>20)
 
 // finish makes a record what the client sees.
 func (s selected) finish(one *record) {
@@ -316,7 +329,7 @@ const maxBatch = 100
 // batchQuery answers several queries, each as by itself.
 func (f *Face) batchQuery(c *fiber.Ctx) error {
 	var in struct {
-		Queries []queryIn `json:"queries"`
+		Queries few[queryIn] `json:"queries"`
 	}
 	if err := f.read(c, &in); err != nil {
 		return err

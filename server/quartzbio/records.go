@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/rowback/rowback/server/calls"
 	"github.com/rowback/rowback/storage/fault"
@@ -25,12 +26,12 @@ type rewriting struct {
 }
 
 // apply changes a record and returns its text.
-func (r rewriting) apply(record *row) ([]byte, error) {
+func (r rewriting) apply(ctx context.Context, record *row) ([]byte, error) {
 	if err := r.ids.apply(record); err != nil {
 		return nil, err
 	}
 	if r.annotator != nil {
-		if err := r.annotator.apply(record); err != nil {
+		if err := r.annotator.apply(ctx, record); err != nil {
 			return nil, err
 		}
 	}
@@ -69,7 +70,7 @@ func (f *Face) rewrite(ctx context.Context, u calls.Upload, r rewriting) (out ca
 			}
 			var text []byte
 			if err == nil {
-				text, err = r.apply(&record)
+				text, err = r.apply(ctx, &record)
 			}
 			if err != nil {
 				return size, inRecord(n, err)
@@ -77,6 +78,10 @@ func (f *Face) rewrite(ctx context.Context, u calls.Upload, r rewriting) (out ca
 			written, err := w.Write(append(text, '\n'))
 			if size += int64(written); err != nil {
 				return size, err
+			}
+			if most := f.host.Limits().MaxUpload; size > most {
+				return size, fault.Errorf(fault.TooLarge, "too_large", "What the target fields make of the records is larger "+
+					"than %d bytes (--max-upload).", most)
 			}
 		}
 	})
@@ -155,6 +160,9 @@ func csvRecords(u intake.Upload, in *bufio.Reader, to schema.Schema) (func() (ro
 		}
 		record := row{values: make(map[string]any, len(names))}
 		for i, text := range line {
+			if !utf8.ValidString(text) { // otherwise it would become another text
+				return row{}, fault.Errorf(fault.Invalid, "malformed_csv", "Field '%s' is not text in UTF-8.", fault.Clip(names[i]))
+			}
 			record.set(names[i], csvValue(text, isText[i]))
 		}
 		return record, nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -19,12 +20,18 @@ import (
 	"github.com/rowback/rowback/storage/fault"
 )
 
-// maxBody is the largest JSON body, in bytes: records come in one.
-const maxBody = 64 << 20
+// maxBody is the largest JSON body, in bytes, and maxRecordsBody that of one with records.
+const (
+	maxBody        = 8 << 20
+	maxRecordsBody = 64 << 20
+)
 
 // read reads a request's JSON into what in points to. A field that in does not have is refused by name.
-func (f *Face) read(c *fiber.Ctx, in any) error {
-	text, err := f.host.ReadBody(c, maxBody)
+func (f *Face) read(c *fiber.Ctx, in any) error { return f.readUpTo(c, maxBody, in) }
+
+// readUpTo reads a body of up to so many bytes.
+func (f *Face) readUpTo(c *fiber.Ctx, most int64, in any) error {
+	text, err := f.host.ReadBody(c, most)
 	if err != nil {
 		return err
 	}
@@ -62,6 +69,43 @@ func decode(text []byte, in any) error {
 		return unknownField(strings.Trim(name, `"`))
 	}
 	return fault.Errorf(fault.Malformed, "malformed_json", "The body is not valid JSON: %s.", err)
+}
+
+// few is a list of a request, which has maxRecords elements at most: those of a body with more, however short each is
+// written, would take many times its size in memory.
+type few[T any] []T
+
+// UnmarshalJSON reads the list, once its elements have been counted.
+func (l *few[T]) UnmarshalJSON(text []byte) error {
+	if n := countElements(text); n > maxRecords {
+		return fault.Errorf(fault.Invalid, "invalid", "A list in the body has %d elements, and must have %d at most.",
+			n, maxRecords)
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	d.UseNumber()
+	return d.Decode((*[]T)(l))
+}
+
+// countElements returns how many elements a list in JSON has; of one without any, 1.
+func countElements(text []byte) int {
+	n, depth, isText := 1, 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case isText && c == '\\':
+			i++ // what is escaped
+		case c == '"':
+			isText = !isText
+		case isText:
+		case c == '[', c == '{':
+			depth++
+		case c == ']', c == '}':
+			depth--
+		case c == ',' && depth == 1:
+			n++
+		}
+	}
+	return n
 }
 
 // checkQuery refuses parameters that a list does not have.
@@ -130,7 +174,7 @@ func pageOf(c *fiber.Ctx) (from, size int, err error) {
 		return 0, 0, err
 	}
 	from, err = count(c, "offset", (min(page, 1<<31)-1)*size, 0)
-	return from, size, err
+	return min(from, math.MaxInt32), size, err
 }
 
 // showList answers with a page of a list; view is called for what is on it.

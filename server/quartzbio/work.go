@@ -54,6 +54,9 @@ func (f *Face) start(c *fiber.Ctx, w doing) (entry, error) {
 		Kind: w.kind, Project: w.dataset.Dataset.ProjectID, Path: w.dataset.Dataset.ID, User: host.User(c), At: time.Now(),
 		Document: asked,
 	}
+	if err := e.check(); err != nil {
+		return entry{}, err
+	}
 	var commits []int64 // of all parts but the last
 	call := calls.Call[catalog.Commit]{
 		Request: f.request(c),

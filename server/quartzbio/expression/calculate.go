@@ -22,11 +22,11 @@ func calculate(sign string, a, b any) (any, error) {
 		switch left := a.(type) {
 		case string:
 			if right, ok := b.(string); ok {
-				return limited(left + right)
+				return left + right, checkSizes(len(left), len(right))
 			}
 		case []any:
 			if right, ok := b.([]any); ok {
-				return limited(slices.Concat(left, right))
+				return slices.Concat(left, right), nil
 			}
 		}
 	}
@@ -38,12 +38,15 @@ func calculate(sign string, a, b any) (any, error) {
 	return nil, fmt.Errorf("%s is not for %s and %s", sign, typeOf(a), typeOf(b))
 }
 
-// limited refuses what is too large.
-func limited[T string | []any](v T) (any, error) {
-	if len(v) > maxSize {
-		return nil, errTooLarge
+// checkSizes refuses a text that is to be made of parts with these sizes, if it is too large.
+func checkSizes(sizes ...int) error {
+	total := 0
+	for _, size := range sizes {
+		if total += size; total > maxSize {
+			return errTooLarge
+		}
 	}
-	return v, nil
+	return nil
 }
 
 // repeated returns a text n times.

@@ -1,5 +1,7 @@
 package expression
 
+import "fmt"
+
 // element reads a value, or a comprehension of values: a list.
 func (p *parser) element() (node, error) {
 	// The name that a comprehension gives is after the value that uses it: look for it first.
@@ -24,7 +26,7 @@ func (p *parser) forget(names []string) {
 	}
 }
 
-// comprehended returns the names that comprehensions at this level give, which are not known otherwise.
+// comprehended returns the names that the comprehension of the next element gives, which are not known otherwise.
 func (p *parser) comprehended() (names []string) {
 	depth := 0
 	for i, t := range p.tokens {
@@ -35,6 +37,9 @@ func (p *parser) comprehended() (names []string) {
 			if depth--; depth < 0 {
 				return names
 			}
+		}
+		if depth == 0 && t.kind == signToken && t.text == "," { // the next element
+			return names
 		}
 		if depth == 0 && t.kind == nameToken && t.text == "for" && i+1 < len(p.tokens) {
 			if name := p.tokens[i+1]; name.kind == nameToken && !p.known[name.text] {
@@ -50,6 +55,10 @@ func (p *parser) comprehension(value node) (node, error) {
 	if err := p.need("for"); err != nil {
 		return nil, err
 	}
+	if p.depth++; p.depth > maxNesting {
+		return nil, fmt.Errorf("it is nested more than %d deep", maxNesting)
+	}
+	defer func() { p.depth-- }()
 	name := p.next()
 	if name.kind != nameToken {
 		return nil, unexpected(name)
@@ -108,13 +117,15 @@ func comprehend(e *env, name string, source, condition, value node, isNested boo
 		if err != nil {
 			return nil, err
 		}
-		if isNested {
-			out = append(out, v.([]any)...)
+		if made, _ := v.([]any); isNested { // whose elements were looked through
+			err = e.left.spend(len(made))
+			out = append(out, made...)
 		} else {
+			err = e.left.handle(v)
 			out = append(out, v)
 		}
-		if len(out) > maxSize {
-			return nil, errTooLarge
+		if err != nil {
+			return nil, err
 		}
 	}
 	return out, nil

@@ -5,6 +5,8 @@
 package expression
 
 import (
+	"context"
+	"errors"
 	"fmt"
 )
 
@@ -17,15 +19,36 @@ type node func(*env) (any, error)
 // env is what names stand for while an expression is evaluated, and how much of it may still be done.
 type env struct {
 	names map[string]any
-	left  *int
+	given *given // by comprehensions
+	left  *left
 }
 
-// maxSteps is how many parts of an expression are evaluated for one value, and maxSize how long what one of them makes
-// may get. What a part returns takes steps too (weigh), so that time and memory are bounded by the steps alone.
+// given is what a name stands for within a comprehension, which is within another one.
+type given struct {
+	name  string
+	value any
+	outer *given
+}
+
+// left is what may still be done.
+type left struct {
+	ctx       context.Context
+	one       int  // steps for this value
+	all       *int // steps for all values
+	unchecked int  // steps since it was seen whether anyone waits
+}
+
+// maxSteps is how many steps one value takes at most: the evaluation of a part is one, and so is each element of a list
+// that is made or looked through, or textPerStep bytes of a text. maxSize is how many bytes a text has that is made.
 const (
-	maxSteps = 1_000_000
-	maxSize  = 10_000_000
+	maxSteps    = 1_000_000
+	maxSize     = 10_000_000
+	textPerStep = 64
+	checkEvery  = 10_000
 )
+
+// ErrSteps is the error of values that take more steps together than they may.
+var ErrSteps = errors.New("the expressions take too many steps")
 
 // maxLength is the longest expression, in bytes.
 const maxLength = 20_000
@@ -54,49 +77,60 @@ func Parse(text string, names ...string) (*Expression, error) {
 	return &Expression{root}, nil
 }
 
-// Eval evaluates an expression. Values are nil, bool, int64, float64, string, []any and map[string]any.
-func (x *Expression) Eval(names map[string]any) (any, error) {
-	left := maxSteps
-	return x.root.eval(&env{names, &left})
+// Eval evaluates an expression. Values are nil, bool, int64, float64, string, []any and map[string]any. steps is how
+// many steps may be taken for this value and others; those that were taken are subtracted. When none are left the error
+// is ErrSteps, and once nobody waits any more, that of the context.
+func (x *Expression) Eval(ctx context.Context, names map[string]any, steps *int) (any, error) {
+	return x.root.eval(&env{names: names, left: &left{ctx: ctx, one: maxSteps, all: steps}})
 }
 
-var errSteps = fmt.Errorf("it takes more than %d steps", maxSteps)
-
-// eval evaluates a part, unless too many were.
+// eval evaluates a part.
 func (n node) eval(e *env) (any, error) {
-	if *e.left--; *e.left < 0 {
-		return nil, errSteps
+	if err := e.left.spend(1); err != nil {
+		return nil, err
 	}
-	v, err := n(e)
-	if _, isObject := v.(map[string]any); isObject || err != nil {
-		return v, err // an object is weighed where it is made, and not each time one of its members is read
-	}
-	return v, e.pay(v)
+	return n(e)
 }
 
-// pay takes the steps of a value.
-func (e *env) pay(v any) error {
-	if *e.left -= weigh(v, *e.left); *e.left < 0 {
-		return errSteps
+// spend notes steps, and refuses more than may be taken.
+func (l *left) spend(steps int) error {
+	l.one, *l.all, l.unchecked = l.one-steps, *l.all-steps, l.unchecked+steps
+	switch {
+	case l.one < 0:
+		return fmt.Errorf("it takes more than %d steps", maxSteps)
+	case *l.all < 0:
+		return ErrSteps
+	case l.unchecked > checkEvery:
+		l.unchecked = 0
+		return l.ctx.Err()
 	}
 	return nil
 }
 
-// weigh returns how many steps a value takes, as far as there are so many: one for 64 bytes of text or four elements,
-// and what those take in turn. Elements that are in a list several times count each time, as they are written so.
-func weigh(v any, most int) (steps int) {
+// handle spends what it takes to look through values, with all that is in them. An element that is shared counts each
+// time: written out, it is as often there.
+func (l *left) handle(values ...any) error {
+	steps := 0
+	for _, v := range values {
+		steps += weight(v, l.one+1-steps)
+	}
+	return l.spend(steps)
+}
+
+// weight returns how many steps it takes to look through a value, or a number above most.
+func weight(v any, most int) (steps int) {
 	switch v := v.(type) {
 	case string:
-		return len(v) / 64
+		return len(v) / textPerStep
 	case []any:
-		steps = len(v) / 4
-		for i := 0; i < len(v) && steps <= most; i++ {
-			steps += weigh(v[i], most-steps)
+		for _, one := range v {
+			if steps += 1 + weight(one, most-steps); steps > most {
+				break
+			}
 		}
 	case map[string]any:
-		steps = len(v)
-		for key, one := range v {
-			if steps += weigh(key, most) + weigh(one, most-steps); steps > most {
+		for name, one := range v {
+			if steps += 1 + len(name)/textPerStep + weight(one, most-steps); steps > most {
 				break
 			}
 		}
@@ -104,14 +138,31 @@ func weigh(v any, most int) (steps int) {
 	return steps
 }
 
+// made returns what an operation made of values, unless that takes too many steps.
+func (l *left) made(of []any, do func() (any, error)) (any, error) {
+	if err := l.handle(of...); err != nil {
+		return nil, err
+	}
+	v, err := do()
+	if err != nil {
+		return nil, err
+	}
+	return v, l.handle(v)
+}
+
 // with returns the names with one more.
 func (e *env) with(name string, value any) *env {
-	names := make(map[string]any, len(e.names)+1)
-	for k, v := range e.names {
-		names[k] = v
+	return &env{e.names, &given{name, value, e.given}, e.left}
+}
+
+// value returns what a name stands for.
+func (e *env) value(name string) any {
+	for g := e.given; g != nil; g = g.outer {
+		if g.name == name {
+			return g.value
+		}
 	}
-	names[name] = value
-	return &env{names, e.left}
+	return e.names[name]
 }
 
 // all evaluates parts in turn.

@@ -1,16 +1,24 @@
 package expression
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 )
+
+// eval evaluates an expression that may take all the steps that there are for one value.
+func eval(x *Expression, names map[string]any) (any, error) {
+	steps := maxSteps
+	return x.Eval(context.Background(), names, &steps)
+}
 
 // What expressions are was found out with Python itself, where it has the function.
 func TestExpressionsAreWhatPythonMakesOfThem(t *testing.T) {
 	record := map[string]any{
 		"name": "Rosalind Franklin", "born": int64(1920), "height": 1.65, "list": []any{"b", "a", nil}, "none": nil,
-		"numbers": []any{int64(3), int64(1), 2.5}, "inner": map[string]any{"a": "x"},
+		"text": "\xffABC", "numbers": []any{int64(3), int64(1), 2.5}, "inner": map[string]any{"a": "x"},
 	}
 	for text, want := range map[string]string{
 		`1 + (2 * 3)`: `7`, `"hello" + " world"`: `"hello world"`, `7 // 2`: `3`, `-7 // 2`: `-4`, `-7 % 3`: `2`,
@@ -32,14 +40,16 @@ func TestExpressionsAreWhatPythonMakesOfThem(t *testing.T) {
 		`"a-b".replace("-", "_").upper()`: `"A_B"`, `"  x ".strip()`: `"x"`, `"xxa".lstrip("x")`: `"a"`, `"7".zfill(3)`: `"007"`,
 		`"abc".find("c")`: `2`, `"hello wORLD".title()`: `"Hello World"`, `"hELLO".capitalize()`: `"Hello"`,
 		`any([0, 1])`: `true`, `all([])`: `true`, `abs(-3)`: `3`, `floor(1.9)`: `1`, `list("ab")`: `["a","b"]`, `set([1, 1, 2])`: `[1,2]`,
-		`concat("a", None, 1)`: `"a1"`, `"ab" * 2`: `"abab"`, `1 == 1.0`: `true`, `[1, 2] == [1, 2]`: `true`, `+3 - -2`: `5`,
+		`concat("a", None, 1)`: `"a1"`, `"ab" * 2`: `"abab"`, `1 == 1.0`: `true`, `abs(-9007199254740993)`: `9007199254740993`, `"aéb"[1:]`: `"éb"`, `"aéb"[-2]`: `"é"`,
+		`[len(x) for x in record.text.split("\xff")]`: `[4]`, `record.text.capitalize()[1:]`: `"abc"`,
+		`range(9223372036854775805, 9223372036854775807, 5)`: `[9223372036854775805]`, `[1, 2] == [1, 2]`: `true`, `+3 - -2`: `5`,
 	} {
 		x, err := Parse(text, "record", "value")
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		got, err := x.Eval(map[string]any{"record": record, "value": "v"})
+		got, err := eval(x, map[string]any{"record": record, "value": "v"})
 		out, _ := json.Marshal(got)
 		if err != nil || string(out) != want {
 			t.Errorf("%s: %s, %v; want %s", text, out, err, want)
@@ -72,7 +82,7 @@ func TestAnExpressionThatFailsSaysWhy(t *testing.T) {
 	} {
 		x, err := Parse(text, "record")
 		if err == nil {
-			_, err = x.Eval(map[string]any{"record": map[string]any{}})
+			_, err = eval(x, map[string]any{"record": map[string]any{}})
 		}
 		if err == nil || !strings.Contains(err.Error(), why) {
 			t.Errorf("%s: %v, want %s", text, err, why)
@@ -97,7 +107,7 @@ func TestAnExpressionTakesNoMoreThanItsSteps(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		if got, err := x.Eval(map[string]any{"record": long}); err == nil || !strings.Contains(err.Error(), why) {
+		if got, err := eval(x, map[string]any{"record": long}); err == nil || !strings.Contains(err.Error(), why) {
 			t.Errorf("%s: a %s, %v, want %s", text, typeOf(got), err, why)
 		}
 	}
@@ -105,7 +115,55 @@ func TestAnExpressionTakesNoMoreThanItsSteps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := x.Eval(map[string]any{"record": long}); err != nil || got != int64(1_010_004) {
+	if got, err := eval(x, map[string]any{"record": long}); err != nil || got != int64(1_010_004) {
 		t.Errorf("what fits: %v, %v", got, err)
+	}
+}
+
+// What an expression makes and looks through is bounded in all, however little of it each part makes: otherwise one
+// takes all of the server's memory, or keeps it busy for hours.
+func TestWhatAnExpressionMakesIsBounded(t *testing.T) {
+	for _, text := range []string{
+		`["x" * 9000000 + str(i) for i in range(1000)]`, `[range(900000) for i in range(1000)]`,
+		`",".join([y for y in ["x" * 9000000] for i in range(1000)])`, `concat(` + strings.Repeat(`"x" * 9000000,`, 900) + `1)`,
+		`[a for a in [[b for b in [[c for c in [range(900)] for i in range(900)]] for j in range(900)]] for k in range(900)]`,
+		`[x == y for x in [range(9000)] for y in [range(9000)] for i in range(9000)]`, `["x" * 9000000][0].split("x")`,
+		`[x in y for y in ["x" * 9000000] for x in ["xy"] for i in range(90000)]`, `{x: 1 for x in [1]}`,
+		`[sorted(x) for x in [range(9000)] for i in range(9000)]`, `("x" * 9000000).split()` + strings.Repeat(`[0].split()`, 90),
+		`"a"` + strings.Repeat(`.replace("a", "a" + "b" * 9000000)`, 400), strings.Repeat("2 ** ", 3000) + "1",
+		"[1 " + strings.Repeat("for x in [1] ", 1000) + "]", `[str(x) for x in [range(9000)] for i in range(9000)]`,
+	} {
+		x, err := Parse(text, "record")
+		if err == nil {
+			_, err = eval(x, map[string]any{})
+		}
+		if err == nil {
+			t.Errorf("%.60s: it was evaluated", text)
+		}
+	}
+	if _, err := Parse("[" + strings.Repeat("1,", 9000) + "1]"); err != nil {
+		t.Errorf("a long list: %v", err)
+	}
+	x, err := Parse(`[i for i in range(1000)]`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := 10_000
+	for range 100 {
+		if _, err = x.Eval(context.Background(), nil, &steps); err != nil {
+			break
+		}
+	}
+	if !errors.Is(err, ErrSteps) {
+		t.Errorf("more steps than there are for all: %v", err)
+	}
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	steps = maxSteps
+	if x, err = Parse(`[i for i in range(10000)]`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := x.Eval(gone, nil, &steps); !errors.Is(err, context.Canceled) {
+		t.Errorf("nobody waits: %v", err)
 	}
 }

@@ -22,7 +22,7 @@ func namesOf[T any](of map[string]T) string {
 
 // functions are what may be called by name.
 var functions = map[string]func([]any) (any, error){
-	"abs": numeric(math.Abs), "ceil": rounding(math.Ceil), "floor": rounding(math.Floor), "sqrt": numeric(math.Sqrt),
+	"abs": one(absolute), "ceil": rounding(math.Ceil), "floor": rounding(math.Floor), "sqrt": numeric(math.Sqrt),
 	"log": numeric(math.Log), "log10": numeric(math.Log10), "exp": numeric(math.Exp),
 	"len": length, "str": one(func(v any) (any, error) { return text(v), nil }), "int": one(toInt),
 	"float": one(toFloat), "bool": one(func(v any) (any, error) { return truth(v), nil }),
@@ -53,19 +53,30 @@ func method(name string) func([]any) (any, error) {
 	}
 }
 
-// numeric makes a function of a number. Of a whole one, abs is whole.
+// absolute returns a number without its sign.
+func absolute(v any) (any, error) {
+	n, f, isWhole, ok := number(v)
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("%s is not a number", typeOf(v))
+	case isWhole && n < 0:
+		return whole("-", 0, n)
+	case isWhole:
+		return n, nil
+	}
+	return math.Abs(f), nil
+}
+
+// numeric makes a function of a number.
 func numeric(of func(float64) float64) func([]any) (any, error) {
 	return one(func(v any) (any, error) {
-		_, f, isWhole, ok := number(v)
+		_, f, _, ok := number(v)
 		if !ok {
 			return nil, fmt.Errorf("%s is not a number", typeOf(v))
 		}
 		out := of(f)
 		if math.IsNaN(out) && !math.IsNaN(f) {
 			return nil, errors.New("a function is not defined for a number")
-		}
-		if isWhole && out == math.Trunc(out) && math.Abs(out) == math.Abs(f) {
-			return int64(out), nil
 		}
 		return out, nil
 	})
@@ -90,8 +101,11 @@ func length(given []any) (any, error) {
 	if len(given) != 1 {
 		return nil, errArguments
 	}
-	if s, ok := given[0].(string); ok {
-		return int64(utf8.RuneCountInString(s)), nil
+	switch v := given[0].(type) {
+	case string:
+		return int64(utf8.RuneCountInString(v)), nil
+	case map[string]any:
+		return int64(len(v)), nil
 	}
 	list, err := listOf(given[0])
 	return int64(len(list)), err
@@ -265,10 +279,15 @@ func rangeOf(given []any) (any, error) {
 		return nil, errArguments
 	}
 	out := []any{}
-	for n := bounds[0]; bounds[2] > 0 && n < bounds[1] || bounds[2] < 0 && n > bounds[1]; n += bounds[2] {
+	for n := bounds[0]; bounds[2] > 0 && n < bounds[1] || bounds[2] < 0 && n > bounds[1]; {
 		if out = append(out, n); len(out) > maxSteps {
 			return nil, errTooLarge
 		}
+		next := n + bounds[2]
+		if (next > n) != (bounds[2] > 0) { // there are no numbers behind the last one
+			break
+		}
+		n = next
 	}
 	return out, nil
 }
@@ -297,11 +316,16 @@ func get(given []any) (any, error) {
 func concat(given []any) (any, error) {
 	var out strings.Builder
 	for _, v := range given {
-		if v != nil {
-			out.WriteString(text(v))
+		if v == nil {
+			continue
 		}
+		part := text(v)
+		if err := checkSizes(out.Len(), len(part)); err != nil {
+			return nil, err
+		}
+		out.WriteString(part)
 	}
-	return limited(out.String())
+	return out.String(), nil
 }
 
 // coalesce returns the first of its arguments that is not None.

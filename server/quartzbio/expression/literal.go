@@ -64,7 +64,13 @@ func (p *parser) rest(elements []node, end string) (node, error) {
 		}
 		elements = append(elements, one)
 	}
-	return func(e *env) (any, error) { return all(e, elements) }, nil
+	return func(e *env) (any, error) {
+		list, err := all(e, elements)
+		if err != nil {
+			return nil, err
+		}
+		return list, e.left.handle(list...)
+	}, nil
 }
 
 // object reads an object.
@@ -99,8 +105,11 @@ func (p *parser) object() (node, error) {
 			if err != nil {
 				return nil, err
 			}
+			if err := e.left.handle(pair...); err != nil {
+				return nil, err
+			}
 			out[text(pair[0])] = pair[1]
 		}
-		return out, e.pay(out)
+		return out, nil
 	}, nil
 }

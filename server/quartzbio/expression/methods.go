@@ -75,10 +75,11 @@ func checks(is func(rune) bool) func(any, []any) (any, error) {
 }
 
 func capitalize(s string) string {
-	for i, c := range s {
-		return string(unicode.ToUpper(c)) + strings.ToLower(s[i+len(string(c)):])
+	c, width := utf8.DecodeRuneInString(s)
+	if width == 0 {
+		return s
 	}
-	return s
+	return string(unicode.ToUpper(c)) + strings.ToLower(s[width:])
 }
 
 func title(s string) string {
@@ -110,9 +111,15 @@ func splitText(of any, given []any) (any, error) {
 	var parts []string
 	switch {
 	case len(at) == 0:
-		parts = strings.Fields(s)
+		for part := range strings.FieldsSeq(s) {
+			if parts = append(parts, part); len(parts) > maxSteps {
+				return nil, errTooLarge
+			}
+		}
 	case at[0] == "":
 		return nil, errors.New("a text is not divided at nothing")
+	case strings.Count(s, at[0]) > maxSteps:
+		return nil, errTooLarge
 	case most >= 0:
 		parts = strings.SplitN(s, at[0], int(min(most, maxSize))+1)
 	default:
@@ -134,14 +141,15 @@ func joinText(of any, given []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts, size := make([]string, len(list)), 0
+	parts, sizes := make([]string, len(list)), make([]int, len(list))
 	for i, v := range list {
 		if parts[i], ok = v.(string); !ok {
 			return nil, fmt.Errorf("join is of texts, and a %s is among them", typeOf(v))
 		}
-		if size += len(parts[i]) + len(s); size > maxSize {
-			return nil, errTooLarge
-		}
+		sizes[i] = len(parts[i]) + len(s)
+	}
+	if err := checkSizes(sizes...); err != nil {
+		return nil, err
 	}
 	return strings.Join(parts, s), nil
 }
@@ -151,7 +159,7 @@ func replaceText(of any, given []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n := strings.Count(s, pair[0]); n > 0 && len(pair[1]) > maxSize/n {
+	if n := strings.Count(s, pair[0]); n > 0 && len(pair[1]) > (maxSize-min(len(s), maxSize))/n {
 		return nil, errTooLarge
 	}
 	return strings.ReplaceAll(s, pair[0], pair[1]), nil

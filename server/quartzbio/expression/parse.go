@@ -150,6 +150,9 @@ func (p *parser) comparison() (node, error) {
 			if right, err = operands[i+1].eval(e); err != nil {
 				break
 			}
+			if err = e.left.handle(left, right); err != nil {
+				break
+			}
 			is, wrong := compare(operators[i], left, right)
 			if wrong != nil || !is {
 				return false, wrong
@@ -196,7 +199,7 @@ func (p *parser) binary(operand func() (node, error), operators ...string) (node
 				if err != nil {
 					return nil, err
 				}
-				return calculate(sign, values[0], values[1])
+				return e.left.made(values, func() (any, error) { return calculate(sign, values[0], values[1]) })
 			}
 		}
 	}
@@ -229,6 +232,10 @@ func (p *parser) power() (node, error) {
 	if err != nil || !p.take("**") {
 		return base, err
 	}
+	if p.depth++; p.depth > maxNesting {
+		return nil, fmt.Errorf("it is nested more than %d deep", maxNesting)
+	}
+	defer func() { p.depth-- }()
 	exponent, err := p.signed()
 	return func(e *env) (any, error) {
 		values, err := all(e, []node{base, exponent})
@@ -284,7 +291,13 @@ func (p *parser) attribute(of node) (node, error) {
 		if err != nil {
 			return nil, err
 		}
-		return method(v, given)
+		if name.text == "get" { // which does not look through what it is called on
+			if err := e.left.handle(given...); err != nil {
+				return nil, err
+			}
+			return method(v, given)
+		}
+		return e.left.made(append([]any{v}, given...), func() (any, error) { return method(v, given) })
 	}, err
 }
 
@@ -319,7 +332,14 @@ func (p *parser) item(of node) (node, error) {
 			}
 		}
 		if isSlice {
-			return slice(parts[0], parts[1], parts[2])
+			return e.left.made(parts[:1], func() (any, error) { return slice(parts[0], parts[1], parts[2]) })
+		}
+		looked := parts[1:2]
+		if _, isText := parts[0].(string); isText { // whose characters are counted
+			looked = parts[:2]
+		}
+		if err := e.left.handle(looked...); err != nil {
+			return nil, err
 		}
 		return itemOf(parts[0], parts[1])
 	}, nil
@@ -384,13 +404,19 @@ func (p *parser) name(t token) (node, error) {
 			if err != nil {
 				return nil, err
 			}
-			return function(given)
+			if t.text == "get" { // which does not look through its first argument
+				if err := e.left.handle(given[min(1, len(given)):]...); err != nil {
+					return nil, err
+				}
+				return function(given)
+			}
+			return e.left.made(given, func() (any, error) { return function(given) })
 		}, err
 	}
 	if !p.known[t.text] {
 		return nil, fmt.Errorf("the name %s at character %d is not known", t.text, t.at+1)
 	}
-	return func(e *env) (any, error) { return e.names[t.text], nil }, nil
+	return func(e *env) (any, error) { return e.value(t.text), nil }, nil
 }
 
 // arguments reads the arguments of a call: values, or one comprehension.

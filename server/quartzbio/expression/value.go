@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 var errTooLarge = errors.New("what it makes is too large")
@@ -259,6 +260,9 @@ func listOf(v any) ([]any, error) {
 	case []any:
 		return v, nil
 	case string:
+		if len(v) > maxSteps && utf8.RuneCountInString(v) > maxSteps {
+			return nil, errTooLarge
+		}
 		out := []any{}
 		for _, c := range v {
 			out = append(out, string(c))
@@ -293,43 +297,46 @@ func itemOf(v, key any) (any, error) {
 	if !ok || !isWhole {
 		return nil, fmt.Errorf("[%s] is not for %s", typeOf(key), typeOf(v))
 	}
-	switch v := v.(type) {
-	case string:
-		return itemAt([]rune(v), n, func(c rune) any { return string(c) })
-	case []any:
-		return itemAt(v, n, func(one any) any { return one })
+	s, isText := v.(string)
+	list, isList := v.([]any)
+	if !isText && !isList {
+		return nil, fmt.Errorf("%s has no items", typeOf(v))
 	}
-	return nil, fmt.Errorf("%s has no items", typeOf(v))
+	size := int64(len(list) + utf8.RuneCountInString(s)) // one of them is empty
+	if n < 0 {
+		n += size
+	}
+	if n < 0 || n >= size {
+		return nil, fmt.Errorf("there is no item %s in %d", text(key), size)
+	}
+	if isText {
+		from := characterAt(s, n)
+		_, width := utf8.DecodeRuneInString(s[from:])
+		return s[from : from+width], nil
+	}
+	return list[n], nil
 }
 
-// itemAt returns an item of a list by its index.
-func itemAt[T any](list []T, n int64, value func(T) any) (any, error) {
-	at := n
-	if at < 0 {
-		at += int64(len(list))
+// characterAt returns the byte at which the nth character of a text begins; of the one after the last, its length.
+func characterAt(s string, n int64) int {
+	for i := range s {
+		if n == 0 {
+			return i
+		}
+		n--
 	}
-	if at < 0 || at >= int64(len(list)) {
-		return nil, fmt.Errorf("there is no item %d in %d", n, len(list))
-	}
-	return value(list[at]), nil
+	return len(s)
 }
 
 // slice returns a part of a list or a text.
 func slice(v, from, to any) (any, error) {
-	switch v := v.(type) {
-	case string:
-		part, err := partOf([]rune(v), from, to)
-		return string(part), err
-	case []any:
-		part, err := partOf(v, from, to)
-		return slices.Clone(part), err
+	s, isText := v.(string)
+	list, isList := v.([]any)
+	if !isText && !isList {
+		return nil, fmt.Errorf("%s has no items", typeOf(v))
 	}
-	return nil, fmt.Errorf("%s has no items", typeOf(v))
-}
-
-// partOf returns what is between two indexes, which count from the end where they are negative.
-func partOf[T any](list []T, from, to any) ([]T, error) {
-	bounds := [2]int64{0, int64(len(list))}
+	size := int64(len(list) + utf8.RuneCountInString(s)) // one of them is empty
+	bounds := [2]int64{0, size}
 	for i, given := range []any{from, to} {
 		if given == nil {
 			continue
@@ -339,11 +346,16 @@ func partOf[T any](list []T, from, to any) ([]T, error) {
 			return nil, fmt.Errorf("a slice is not for %s", typeOf(given))
 		}
 		if n < 0 {
-			n += int64(len(list))
+			n += size
 		}
-		bounds[i] = min(max(n, 0), int64(len(list)))
+		bounds[i] = min(max(n, 0), size)
 	}
-	return list[bounds[0]:max(bounds[0], bounds[1])], nil
+	bounds[1] = max(bounds[0], bounds[1])
+	if isText {
+		s = s[characterAt(s, bounds[0]):]
+		return s[:characterAt(s, bounds[1]-bounds[0])], nil
+	}
+	return slices.Clone(list[bounds[0]:bounds[1]]), nil
 }
 
 // Text returns a value as str() does.
