@@ -40,7 +40,8 @@ var accessTable = map[string]entry{
 
 	// The pages are an application: they say nothing of the data until it asks, with the visitor's session.
 	"GET /": {need: access.Public}, "GET /new": {need: access.Public}, "GET /login": {need: access.Public},
-	"GET /sql": {need: access.Public}, "GET /admin": {need: access.Public}, "GET /admin/*": {need: access.Public},
+	"GET /sql": {need: access.Public}, "GET /tour": {need: access.Public}, "GET /admin": {need: access.Public},
+	"GET /admin/*":  {need: access.Public},
 	"GET /datasets": {need: access.Public}, "GET /datasets/*": {need: access.Public}, "GET /manual": {need: access.Public},
 
 	"GET /api/v1/progress/:id":      {need: access.Known},

@@ -24,7 +24,7 @@ const appPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // pagePaths are the addresses of the application's pages, which choose by the address what they show.
-var pagePaths = []string{"/", "/datasets", "/datasets/*", "/new", "/login", "/sql", "/admin", "/admin/*"}
+var pagePaths = []string{"/", "/datasets", "/datasets/*", "/new", "/login", "/tour", "/sql", "/admin", "/admin/*"}
 
 // hashed is where files are whose names change with their content.
 const hashed = "assets/"

@@ -14,7 +14,7 @@ import (
 var built = regexp.MustCompile(`(?:src|href)="(/[^"]+)"`)
 
 func TestPagesAreServedToBrowsersOnly(t *testing.T) {
-	for _, target := range []string{"/", "/datasets/x/history", "/sql", "/admin/tokens", "/login"} {
+	for _, target := range []string{"/", "/datasets/x/history", "/sql", "/tour", "/admin/tokens", "/login"} {
 		answer := get(t, target)
 		policy := answer.Header.Get("Content-Security-Policy")
 		if answer.StatusCode != 200 || strings.Contains(policy, "unsafe") || !strings.Contains(policy, "script-src 'self';") {

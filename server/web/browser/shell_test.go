@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp/kb"
@@ -64,6 +65,7 @@ func TestTheTour(t *testing.T) {
 	b.click("button", "Fork, and change a record")
 	b.see("4 of 6: A fork")
 	b.see("Ben moves to Lisbon")
+	s.ask(t, "DELETE", "/api/v1/datasets/"+strings.Split(b.url(), "/")[2], "", "", nil) // it is made again
 	b.click("button", "Next")
 	b.see("5 of 6: A merge")
 	b.click("button", "Merge")
@@ -76,6 +78,16 @@ func TestTheTour(t *testing.T) {
 	b.see("Training data")
 	b.click("link", "how they went")
 	b.see("Quality is improving")
+
+	b.goTo("/tour")
+	b.click("button", "Start the tour")
+	b.see("1 of 6")
+	b.click("button", "Next")
+	b.see("2 of 6")
+	b.click("button", "Next")
+	b.see("3 of 6")
+	b.click("button", "Fork, and change a record")
+	b.see("Ben moves to Porto") // where he is not yet
 }
 
 // Without the samples there is no tour, and the page says where it is.
@@ -84,4 +96,11 @@ func TestATourWithoutSamples(t *testing.T) {
 	s := starting(t, func() (*server, error) { return startWith("--data", dir) })
 	t.Cleanup(s.stop)
 	visit(t, s, "/tour").see("The samples are not here")
+}
+
+func TestAReaderIsToldWhoTakesTheTour(t *testing.T) {
+	s := closed(t)
+	b := visit(t, s, "/tour")
+	b.logIn(s.user(t, "reader", "1"))
+	b.see("takes the role writer")
 }

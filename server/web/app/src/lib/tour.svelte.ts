@@ -1,6 +1,7 @@
 // The tour of the samples that serve --demo loads: what its steps show, and at which of them the reader is. It goes on
 // from page to page, and over a reload, until it is ended.
 import { datasetPath, get, newKey, post } from './api'
+import { Problem } from './problem'
 import { href } from './router.svelte'
 
 export type Step = {
@@ -29,12 +30,12 @@ export const steps: Step[] = [
   },
   {
     title: 'A blocked rollback',
-    text: 'People whom the import of 2016 moved have moved again since. Taking back 2016 alone would give a state that never was, so it is refused: the page names the commits in the way and how many records they share, and offers to undo them all.',
+    text: 'The import of 2016 moved Ben to York, and that of 2018 moved him on. Undoing 2016 alone would mix the two, so it is refused: the page names the commits in the way, says how many records they share, and offers to undo them all.',
     open: async () => href(['datasets', sample, 'commits', await imported(2016), 'rollback']),
   },
   {
     title: 'A fork',
-    text: 'A dataset of your own that shares the history and copies no data. Its newest commit moves one person to Lisbon; employees itself is as it was.',
+    text: 'A dataset of your own that shares the history and copies no data. Its newest commit moves Ben to another city; employees itself is as it was.',
     next: 'Fork, and change a record',
     open: async () => href(['datasets', await fork(), 'history']),
   },
@@ -107,13 +108,26 @@ async function imported(year: number): Promise<number> {
   return found.id
 }
 
-// fork returns the id of the tour's fork of the sample, which it makes once.
+// exists reports whether there is a dataset that the reader may see.
+export async function exists(dataset: string, signal?: AbortSignal): Promise<boolean> {
+  try {
+    await get(datasetPath(dataset), {}, signal)
+    return true
+  } catch (cause) {
+    if (cause instanceof Problem && cause.status === 404) return false
+    throw cause
+  }
+}
+
+// fork returns the id of the tour's fork of the sample, which it makes once, and again where it was deleted.
 async function fork(): Promise<string> {
-  if (state?.fork) return state.fork
+  if (state?.fork && (await exists(state.fork))) return state.fork
   const once = () => ({ headers: { 'Idempotency-Key': newKey() } })
   const { id } = await post<{ id: string }>(datasetPath(sample, 'forks'), {}, once())
-  await post(datasetPath(id, 'commits') + '?mode=upsert&message=Ben+moves+to+Lisbon',
-    [{ id: 2, address: '7 Rua Nova', city: 'Lisbon' }], once())
+  const [ben] = await get<{ city: string }[]>(datasetPath(id, 'data'), { key: 2 })
+  // After an earlier tour he lives in the first: the commit has to change something.
+  const [address, city] = ben?.city === 'Lisbon' ? ['3 Rua das Flores', 'Porto'] : ['7 Rua Nova', 'Lisbon']
+  await post(datasetPath(id, 'commits') + '?mode=upsert&message=Ben+moves+to+' + city, [{ id: 2, address, city }], once())
   if (state) keep({ ...state, fork: id })
   return id
 }
