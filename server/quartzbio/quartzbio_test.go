@@ -270,3 +270,16 @@ func TestListsOfRequestsAreBounded(t *testing.T) {
 		t.Errorf("an unknown field within a list: %v", err)
 	}
 }
+
+func TestFilesBeforeOneThatIsRefusedAreNamed(t *testing.T) {
+	refusal := fault.Errorf(fault.Invalid, "malformed_json", "It is not valid JSON.")
+	if err := afterParts(refusal, 0); err != error(refusal) {
+		t.Error(err)
+	}
+	if err := afterParts(refusal, 2); !strings.HasPrefix(err.Error(), "File 3: It is not valid JSON. The files before") {
+		t.Error(err)
+	}
+	if err := afterParts(context.Canceled, 2); err != context.Canceled {
+		t.Error(err)
+	}
+}

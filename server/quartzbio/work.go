@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -75,11 +76,12 @@ func (f *Face) start(c *fiber.Ctx, w doing) (entry, error) {
 			for len(commits) < len(w.parts)-1 {
 				k, err := w.parts[len(commits)](ctx, part)
 				if err != nil {
-					return last, err
+					return last, afterParts(err, len(commits))
 				}
 				commits = append(commits, k.ID)
 			}
-			return w.parts[len(commits)](ctx, r)
+			last, err = w.parts[len(commits)](ctx, r)
+			return last, afterParts(err, len(commits))
 		},
 		Tell: func(last catalog.Commit) (json.RawMessage, error) {
 			all := commits
@@ -106,6 +108,16 @@ func (w doing) metadata(job string) (json.RawMessage, error) {
 	said := metadata{"quartzbio_job": job, "quartzbio_kind": w.kind, "title": w.title}
 	maps.Copy(said, w.said)
 	return json.Marshal(said)
+}
+
+// afterParts says with the refusal of a part that those before it stand.
+func afterParts(err error, done int) error {
+	var e *fault.Error
+	if done == 0 || !errors.As(err, &e) || e.Kind != fault.Invalid {
+		return err
+	}
+	return fault.Errorf(e.Kind, e.Code, "File %d: %s The files before it are committed: roll those commits back, or "+
+		"import the other files.", done+1, e.Detail)
 }
 
 // progress is how far work is.
