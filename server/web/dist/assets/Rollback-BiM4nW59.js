@@ -1,1 +1,0 @@
-import{Mt as e,Nt as t,Ot as n,Vt as r,in as i,qt as a,rn as o,tn as s}from"./base-M2_FE8TK.js";import{t as c}from"./changes-GeHag5tE.js";function l(l,u){i(u,!0);var d=t(),f=a(d);n(f,()=>u.params.commit,e=>{{let t=s(()=>u.params.commit??``);c(e,{get commit(){return r(t)},get query(){return u.query}})}}),e(l,d),o()}export{l as default};
