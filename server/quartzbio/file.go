@@ -183,7 +183,10 @@ func (f *Face) openFile(ctx context.Context, e entry) (in *os.File, done func(),
 		close()
 		return nil, nil, err
 	}
-	return in, func() { in.Close(); close() }, nil
+	return in, func() {
+		_ = in.Close() // it was only read
+		close()
+	}, nil
 }
 
 // downloadFile shows the URL that a file is downloaded from, or leads there.
