@@ -146,7 +146,7 @@ func (f *Face) routes() []route {
 		{"GET", root + "/objects", access.Known, f.listObjects},
 		{"POST", root + "/objects", access.Writer, f.createObject},
 		{"GET", objectPath, access.Reader, f.getObject},
-		// Of a dataset these need a maintainer: a writer may clear away the files and folders that they made.
+		// Of a dataset these need a maintainer: a writer may clear away files and empty folders.
 		{"PATCH", objectPath, access.Writer, f.editObject},
 		{"PUT", objectPath, access.Writer, f.editObject},
 		{"DELETE", objectPath, access.Writer, f.deleteObject},
