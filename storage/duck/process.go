@@ -107,10 +107,12 @@ func (p *process) killAtEnd(ctx context.Context) (stop func()) {
 	})
 }
 
+// kill ends the process. It is killed before its input is closed: at the end of that it ends by itself, which would
+// look like a crash of the statement.
 func (p *process) kill() {
 	p.killed.Store(true)
-	p.in.Close()
 	_ = p.cmd.Process.Kill() // it may have ended
+	p.in.Close()
 }
 
 // send sends a request and reads the answer.
