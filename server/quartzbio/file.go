@@ -311,7 +311,7 @@ func (f *Face) copyPlain(in io.Reader, out io.Writer, isGzip bool) (int64, error
 	return size, err
 }
 
-// stageText copies records that a request had in its body, as JSON Lines, to be committed.
+// stageText stages the records of a request's body as JSON Lines, for the commit.
 func (f *Face) stageText(text []byte) (calls.Upload, error) {
 	return calls.Receive(f.store, intake.NDJSON, func(out io.Writer) (int64, error) {
 		return io.Copy(out, bytes.NewReader(text))

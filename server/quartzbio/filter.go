@@ -44,7 +44,7 @@ const (
 	maxValues  = 10_000
 )
 
-// malformedFilter is the refusal of something that is no filter.
+// malformedFilter is the error for a value that is not a filter.
 func malformedFilter(text []byte) error {
 	return fault.Errorf(fault.Invalid, "invalid_filter", `%s is not a filter. A filter is ["field", value] or `+
 		`["field__action", value], or {"and": […]}, {"or": […]} or {"not": …} of filters.`, fault.Clip(string(text)))

@@ -44,7 +44,7 @@ func ToJSON(v any) any {
 	})
 }
 
-// replaced returns a value with all that is no list and no object replaced, also within these.
+// replaced returns a copy of a value in which every value but lists and objects is replaced, at any depth.
 func replaced(v any, plain func(any) any) any {
 	switch v := v.(type) {
 	case []any:

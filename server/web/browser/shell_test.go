@@ -90,7 +90,7 @@ func TestTheTour(t *testing.T) {
 	b.see("Ben moves to Porto") // where he is not yet
 }
 
-// Without the samples there is no tour, and the page says where it is.
+// Without the samples, the tour's page says which server has them.
 func TestATourWithoutSamples(t *testing.T) {
 	dir := t.TempDir()
 	s := starting(t, func() (*server, error) { return startWith("--data", dir) })
