@@ -36,14 +36,12 @@ func (c *headCache) kept(dataset string) *snapshot.Snapshot {
 	return c.byID[dataset]
 }
 
-// near returns the snapshot that is kept of a dataset if it is of another commit so near that few can lie between, and
-// of the same era; else nil.
-func (c *headCache) near(dataset string, commit, era int64) *snapshot.Snapshot {
-	const near = 1000 // ids count the commits of all datasets
+// of returns the snapshot that is kept of a dataset if it is of a commit, whichever, and of an era; else nil.
+func (c *headCache) of(dataset string, era int64) *snapshot.Snapshot {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.byID[dataset]
-	if s == nil || era != c.era || commit == 0 || s.Commit.ID == 0 || max(s.Commit.ID-commit, commit-s.Commit.ID) > near {
+	if s == nil || era != c.era || s.Commit.ID == 0 {
 		return nil
 	}
 	return s
@@ -73,8 +71,22 @@ type fileCache struct {
 	limit int
 }
 
-// newFileCache keeps up to 200,000 files, of all datasets together.
-func newFileCache() *fileCache { return &fileCache{byID: map[int64]*catalog.File{}, limit: 200_000} }
+// Of all datasets together, up to mostFiles are kept, and fewer where they would take more than some memory; but
+// leastFiles.
+const (
+	fileBytes  = 1500 // roughly what one takes
+	mostFiles  = 200_000
+	leastFiles = 10_000
+)
+
+// newFileCache keeps what fits in about so many bytes.
+func newFileCache(memory int64) *fileCache {
+	limit := mostFiles
+	if memory > 0 {
+		limit = int(min(max(memory/fileBytes, leastFiles), mostFiles))
+	}
+	return &fileCache{byID: map[int64]*catalog.File{}, limit: limit}
+}
 
 // all returns the files with those ids; ok is false where one is not kept.
 func (c *fileCache) all(ids []int64) (files []*catalog.File, ok bool) {

@@ -19,9 +19,10 @@ type History struct {
 	behind func(removal int64) // called when another server's removals after one are seen first
 }
 
-func newHistory(j *journal, f *Files) *History {
+// newHistory keeps files in about so many bytes of memory; 0: as many as may be.
+func newHistory(j *journal, f *Files, memory int64) *History {
 	return &History{
-		journal: j, stored: f, heads: newHeadCache(), seen: newFileCache(), past: newFileHistories(),
+		journal: j, stored: f, heads: newHeadCache(), seen: newFileCache(memory), past: newFileHistories(),
 		blocks: snapshot.NewBlocks(),
 	}
 }

@@ -22,6 +22,7 @@ const (
 	queriesShare = 7
 	serverShare  = 2
 	filterShare  = 1 // of the server's: key filters that are kept in memory, at most
+	filesShare   = 1 // of the server's: what is known of files, at most
 )
 
 // ServerMemory is the part of a memory limit that is for Go's heap in the server's own process, bytes.

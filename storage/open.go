@@ -59,7 +59,7 @@ func newStore(dir string, o Options) *Store {
 	files, requests := newFiles(j, o.Pages), &Requests{journal: j}
 	disk := &Disk{dir: dir, least: o.MinFree, free: o.Free}
 	staging := &Staging{journal: j, disk: disk}
-	history := newHistory(j, files)
+	history := newHistory(j, files, limits.share(filesShare))
 	filters := newKeyFilters(files, limits.share(filterShare))
 	history.keys = newKeyFinder(files, filters)
 	digests := newDigests(files, history)

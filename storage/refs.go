@@ -221,19 +221,43 @@ func isStill(kept, now catalog.Dataset) bool {
 
 // load finds the files of a state.
 func (h *History) load(tx catalog.Tx, state snapshot.State) (*snapshot.Snapshot, error) {
-	// A head that is newer than the transaction can't be stepped back from: what it opened is not seen here.
-	era, err := eraOf(tx)
+	known, err := h.near(tx, state)
 	if err != nil {
 		return nil, err
 	}
-	known := h.heads.near(state.Dataset.ID, state.Commit.ID, era)
-	if known != nil && known.Commit.ID <= state.Dataset.Head {
+	if known != nil {
 		return stepTo(tx, known, state)
 	}
 	out := snapshot.New(state, h.stored.pathOf)
 	out.Remember(h.blocks)
 	out.ReadHere(h.stored.readPieces)
 	return out, h.adopt(tx, out)
+}
+
+// mostSteps is how many commits may lie between two states of which one is made from the other.
+const mostSteps = 1000
+
+// near returns a snapshot of the dataset that is kept and so near to a state that few commits lie between; nil: there is
+// none. Other servers may have made them, among many commits of other datasets.
+func (h *History) near(tx catalog.Tx, state snapshot.State) (*snapshot.Snapshot, error) {
+	era, err := eraOf(tx)
+	if err != nil {
+		return nil, err
+	}
+	known := h.heads.of(state.Dataset.ID, era)
+	// A head that is newer than the transaction can't be stepped back from: what it opened is not seen here.
+	if known == nil || state.Commit.ID == 0 || known.Commit.ID > state.Dataset.Head {
+		return nil, nil
+	}
+	first, last := min(known.Commit.ID, state.Commit.ID), max(known.Commit.ID, state.Commit.ID)
+	if last-first <= mostSteps { // ids count the commits of all datasets
+		return known, nil
+	}
+	few, err := tx.FewBetween(state.Dataset.ID, first, last, mostSteps)
+	if !few {
+		known = nil
+	}
+	return known, err
 }
 
 // adopt finds the files of a snapshot. What is live at the head is found in the catalog: few files of a long history

@@ -57,9 +57,9 @@ func TestRoundTripsDoNotGrowWithTheTable(t *testing.T) {
 // mostStatements is what a commit of one row may take: it starts from the head that the one before it left.
 const mostStatements = 22
 
-// trips are what something asked for: statements, the round trips in which they went to PostgreSQL, and requests to the
-// bucket.
-type trips struct{ statements, rounds, requests int }
+// trips are what something asked for: statements, the round trips in which they went to PostgreSQL, requests to the
+// bucket, and the bytes that PostgreSQL answered with.
+type trips struct{ statements, rounds, requests, bytes int }
 
 // isAs reports whether another table takes as much as this one. A connection prepares a statement when it first runs it,
 // which takes a round trip, and now and then the server asks for something in the background.
@@ -101,6 +101,7 @@ func (c *counted) work() map[string]trips {
 		}
 		counts[what] = trips{
 			min(now.statements, before.statements), min(now.rounds, before.rounds), min(now.requests, before.requests),
+			min(now.bytes, before.bytes),
 		}
 	}
 	for range 7 {
@@ -146,7 +147,7 @@ func (c *counted) compare(from, to string) error {
 func (c *counted) count(do func() error) trips {
 	c.Helper()
 	c.asked.settle()
-	statements, rounds := c.asked.statements.Load(), c.asked.rounds.Load()
+	statements, rounds, bytes := c.asked.statements.Load(), c.asked.rounds.Load(), c.asked.bytes.Load()
 	c.wire.Took()
 	if err := do(); err != nil {
 		c.Fatal(err)
@@ -161,11 +162,20 @@ func (c *counted) count(do func() error) trips {
 			requests++
 		}
 	}
-	return trips{int(c.asked.statements.Load() - statements), int(c.asked.rounds.Load() - rounds), requests}
+	return trips{
+		int(c.asked.statements.Load() - statements), int(c.asked.rounds.Load() - rounds), requests,
+		int(c.asked.bytes.Load() - bytes),
+	}
 }
 
-// asked counts what PostgreSQL is asked for.
-type asked struct{ statements, rounds atomic.Int64 }
+// asked counts what PostgreSQL is asked for, and the bytes that it answers with.
+type asked struct{ statements, rounds, bytes atomic.Int64 }
+
+// Write counts what it is given.
+func (a *asked) Write(p []byte) (int, error) {
+	a.bytes.Add(int64(len(p)))
+	return len(p), nil
+}
 
 // settle waits until what goes on in the background, such as a lock that is given back, has most likely ended.
 func (a *asked) settle() {
@@ -204,7 +214,7 @@ func pass(client net.Conn, to string, count *asked) {
 	}
 	defer server.Close()
 	go func() {
-		_, _ = io.Copy(client, server)
+		_, _ = io.Copy(client, io.TeeReader(server, count))
 		client.Close()
 	}()
 	// The first message has no type: its length, and then the protocol.

@@ -196,6 +196,7 @@ func (s *serving) startWork(ctx context.Context) error {
 	s.atEnd(s.upkeep(ctx, s.store))
 	tellOfBackups(s.store, s.hooks, s.log)
 	s.atEnd(s.Backups.keep(ctx, s.store))
+	s.atEnd(inBackground(ctx, func(ctx context.Context) { keepHeap(ctx, s.memory()) }))
 	s.atEnd(inBackground(ctx, s.store.KeepNoted))
 	s.atEnd(inBackground(ctx, s.store.KeepTold))
 	s.atEnd(inBackground(ctx, s.store.KeepClean))

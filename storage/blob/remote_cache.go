@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"hash"
 	"io"
 	"io/fs"
 	"net/url"
@@ -256,20 +257,30 @@ func (r *Remote) fetch(ctx context.Context, key string, size int64, checksum str
 // fetchTo copies an object to a file, and verifies that. The file need not be on the disk by then: whoever reads it first
 // after a start reads all of it.
 func (r *Remote) fetchTo(ctx context.Context, out *os.File, key string, size int64, checksum string) error {
-	if err := r.bucket.Fetch(ctx, named(key), size, out); err != nil {
+	h := arrivals{Hash: sha256.New(), from: out, part: make([]byte, min(size, 256<<10))}
+	if err := r.bucket.Fetch(ctx, named(key), size, out, h.add); err != nil {
 		if there, err2 := r.bucket.Size(ctx, named(key)); err2 == nil && there != size {
 			return ErrDiffers
 		}
-		return err
-	}
-	h := sha256.New()
-	if _, err := io.Copy(h, out); err != nil {
 		return err
 	}
 	if hex.EncodeToString(h.Sum(nil)) != checksum {
 		return ErrDiffers
 	}
 	return nil
+}
+
+// arrivals hash what has come of an object while the rest is on its way.
+type arrivals struct {
+	hash.Hash
+	from io.ReaderAt
+	part []byte // what is read at once
+}
+
+// add adds the next bytes, which are there.
+func (a arrivals) add(at, n int64) error {
+	_, err := io.CopyBuffer(a.Hash, struct{ io.Reader }{io.NewSectionReader(a.from, at, n)}, a.part)
+	return err
 }
 
 // Examine compares an object in the bucket with what was written, past the cache: its size, or if whole every byte,

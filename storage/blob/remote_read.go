@@ -75,7 +75,7 @@ func (r *Remote) Open(key string) (io.ReadSeekCloser, error) {
 		return nil, err
 	}
 	r.RemoveScratch(f.Name()) // it stays until it is closed
-	if err := r.bucket.Fetch(ctx, named(key), size, f); err != nil {
+	if err := r.bucket.Fetch(ctx, named(key), size, f, nil); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil

@@ -48,7 +48,7 @@ func (r *Remote) FetchUpload(ctx context.Context, name string, size int64, check
 	if err != nil {
 		return path, err
 	}
-	err = errors.Join(r.bucket.Fetch(ctx, uploadsDir+"/"+name, size, out), out.Close())
+	err = errors.Join(r.bucket.Fetch(ctx, uploadsDir+"/"+name, size, out, nil), out.Close())
 	if err == nil && checksum != "" {
 		var is string
 		if is, err = sumOfFile(path); err == nil && is != checksum {

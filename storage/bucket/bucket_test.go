@@ -115,16 +115,33 @@ func TestLargeFiles(t *testing.T) {
 	wire.Break("GET", buckettest.Cut, 1)
 	wire.Break("GET", buckettest.Refused, 1)
 	got := make(file, len(data))
-	if err := b.Fetch(ctx, "large", int64(len(data)), got); err != nil || !bytes.Equal(got, data) {
+	var arrived []byte
+	inOrder := func(at, n int64) error {
+		if at != int64(len(arrived)) {
+			t.Errorf("what begins at %d arrived after %d bytes", at, len(arrived))
+		}
+		arrived = append(arrived, got[at:at+n]...)
+		return nil
+	}
+	if err := b.Fetch(ctx, "large", int64(len(data)), got, inOrder); err != nil || !bytes.Equal(got, data) {
 		t.Errorf("fetched: %v, equal: %v", err, bytes.Equal(got, data))
+	}
+	if !bytes.Equal(arrived, data) {
+		t.Error("what arrived is not the object")
 	}
 	if n := len(wire.Took()); n < 4 {
 		t.Errorf("%d requests fetched it", n)
 	}
 	// A full disk here is not taken for a store that is away.
-	err := b.Fetch(ctx, "large", int64(len(data)), fullDisk{})
+	err := b.Fetch(ctx, "large", int64(len(data)), fullDisk{}, nil)
 	if !errors.Is(err, syscall.ENOSPC) || errors.Is(err, bucket.ErrAway) {
 		t.Errorf("fetched to a full disk: %v", err)
+	}
+	// So is what fails with what has arrived.
+	broken := &fs.PathError{Op: "read", Path: "copy", Err: syscall.EIO}
+	err = b.Fetch(ctx, "large", int64(len(data)), got, func(int64, int64) error { return broken })
+	if !errors.Is(err, syscall.EIO) || errors.Is(err, bucket.ErrAway) {
+		t.Errorf("what arrived could not be taken: %v", err)
 	}
 }
 

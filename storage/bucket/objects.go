@@ -184,19 +184,58 @@ func (r readOf) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Fetch copies an object of that size to out, in ranges that come beside each other.
-func (b *Bucket) Fetch(ctx context.Context, key string, size int64, out io.WriterAt) error {
+// rangeSize is how large the ranges are in which objects are fetched.
+const rangeSize = 8 << 20
+
+// Fetch copies an object of that size to out, in ranges that come beside each other. arrived, unless it is nil, is called
+// for each range, in their order, as soon as it and those before it are there.
+func (b *Bucket) Fetch(
+	ctx context.Context, key string, size int64, out io.WriterAt, arrived func(at, n int64) error,
+) error {
 	ctx, cancel := b.within(ctx, size)
 	defer cancel()
+	came := make([]chan struct{}, (size+rangeSize-1)/rangeSize)
+	for i := range came {
+		came[i] = make(chan struct{})
+	}
 	g, together := errgroup.WithContext(ctx)
-	g.SetLimit(parts)
-	for at := int64(0); at < size && together.Err() == nil; at += partSize {
-		part := min(partSize, size-at)
+	g.SetLimit(1 + parts)
+	if arrived != nil {
+		g.Go(func() error { return inOrder(together, came, size, arrived) })
+	}
+	for i := 0; i < len(came) && together.Err() == nil; i++ {
+		at, n := rangeOf(i, size)
 		g.Go(func() error {
-			return b.retried(together, func() error { return b.fetchRange(together, key, at, part, out) })
+			err := b.retried(together, func() error { return b.fetchRange(together, key, at, n, out) })
+			if err == nil {
+				close(came[i])
+			}
+			return err
 		})
 	}
 	return b.told(ctx, g.Wait())
+}
+
+// rangeOf is where range i of an object of a size begins, and how long it is.
+func rangeOf(i int, size int64) (at, n int64) {
+	at = int64(i) * rangeSize
+	return at, min(rangeSize, size-at)
+}
+
+// inOrder calls arrived for each range of an object of a size once its channel is closed, in their order.
+func inOrder(ctx context.Context, came []chan struct{}, size int64, arrived func(at, n int64) error) error {
+	for i := range came {
+		select {
+		case <-came[i]:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		at, n := rangeOf(i, size)
+		if err := arrived(at, n); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (b *Bucket) fetchRange(ctx context.Context, key string, at, size int64, out io.WriterAt) error {
@@ -209,7 +248,8 @@ func (b *Bucket) fetchRange(ctx context.Context, key string, at, size int64, out
 		return err
 	}
 	defer in.Close()
-	n, err := io.Copy(io.NewOffsetWriter(out, at), io.LimitReader(in, size))
+	part := make([]byte, min(size, 256<<10))
+	n, err := io.CopyBuffer(io.NewOffsetWriter(out, at), io.LimitReader(in, size), part)
 	if err == nil && n < size {
 		err = io.ErrUnexpectedEOF
 	}

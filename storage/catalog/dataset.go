@@ -150,10 +150,12 @@ func (tx Tx) Datasets(f DatasetFilter) ([]Dataset, error) {
 		ORDER BY id LIMIT $5`, f.Project, f.Deleted, f.Vacuumed, f.After, f.Limit)
 }
 
-// Forks lists the forks of a dataset that are not deleted, by id.
+// Forks lists the forks of a dataset that are not deleted, in the order in which they were made: by their first own
+// commits. Their ids begin with the time of the server that made them, and clocks differ.
 func (tx Tx) Forks(upstream string) ([]Dataset, error) {
 	return list(tx, scanDataset, `SELECT `+datasetRow+` FROM datasets
-		WHERE upstream_id = $1 AND deleted_at IS NULL ORDER BY id`, upstream)
+		WHERE upstream_id = $1 AND deleted_at IS NULL
+		ORDER BY (SELECT MIN(c.id) FROM commits c WHERE c.dataset_id = datasets.id), id`, upstream)
 }
 
 // CountForks returns how many forks a dataset has ever had, deleted ones included.

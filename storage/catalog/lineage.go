@@ -20,6 +20,13 @@ const (
 		AND c.id <= l.until_commit `
 )
 
+// FewBetween reports whether a dataset has at most so many commits after one and until another.
+func (tx Tx) FewBetween(dataset string, after, until, most int64) (bool, error) {
+	n, err := get(tx, scanInt, `SELECT count(*) FROM (SELECT c.id`+commitsAbove+`AND c.id <= $3 LIMIT $4) few`,
+		dataset, after, until, most+1)
+	return n <= most, err
+}
+
 // commitsIn are those of one range: until $2, that of ancestor $3, with ids above $4 and below $5. Where a page of a
 // history is read, PostgreSQL would read and sort all of it if it did not know that it is in one range.
 const commitsIn = ` FROM lineage l CROSS JOIN commits c

@@ -234,7 +234,7 @@ func openDecoder(u Upload) (*decoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := skipMark(f)
+	body, err := skipMark(f, u.Size)
 	if err != nil {
 		_ = f.Close() // it was only read
 		return nil, err
