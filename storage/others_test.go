@@ -100,12 +100,13 @@ func skipCommitIDs(t *testing.T, database string, n int) {
 	}
 }
 
-// Forks are listed in the order in which they were made, also by servers whose clocks are hours apart.
-func TestForksAreListedAsTheyWereMade(t *testing.T) {
+// What several servers, whose clocks are hours apart, say of the same store.
+func TestServersWithOtherClocks(t *testing.T) {
 	buckettest.Start(t)
 	o := storage.Options{
 		Catalog: postgrestest.Start(t).URL("postgres", ""),
 		Objects: &storage.ObjectStore{Objects: datadir.Objects{URL: "s3://store/forks"}},
+		Backups: t.TempDir(),
 	}
 	var benches []*bench
 	for _, skew := range []time.Duration{time.Hour, 0, -time.Hour} {
@@ -114,6 +115,12 @@ func TestForksAreListedAsTheyWereMade(t *testing.T) {
 		o.NewID = func() string { n++; return fmt.Sprintf("%012x%020x", now().UnixMilli(), n) }
 		benches = append(benches, reopen(t, t.TempDir(), o))
 	}
+	t.Run("forks", func(t *testing.T) { forksAsTheyWereMade(t, benches) })
+	t.Run("backups", func(t *testing.T) { backupsOfOne(t, benches) })
+}
+
+// forksAsTheyWereMade fails the test unless forks are listed in the order in which they were made.
+func forksAsTheyWereMade(t *testing.T, benches []*bench) {
 	d := benches[0].Create("up")
 	var want []string
 	for n := range 6 {
@@ -129,5 +136,30 @@ func TestForksAreListedAsTheyWereMade(t *testing.T) {
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("%v, want %v: %v", got, want, err)
 		}
+	}
+}
+
+// backupsOfOne fails the test unless the server that makes the backups that are due is the only one to know of them.
+func backupsOfOne(t *testing.T, benches []*bench) {
+	one, other := benches[1].Copies, benches[2].Copies
+	if one.State().Keeps {
+		t.Error("it has not begun")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { one.Keep(ctx, storage.BackupPlan{Every: 24 * time.Hour, Keep: 1}) })
+	for end := time.Now().Add(time.Minute); one.State().Last.ID == "" && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if s := one.State(); !s.Keeps || s.Last.ID == "" {
+		t.Errorf("it makes them: %+v", s)
+	}
+	if other.State().Keeps {
+		t.Error("another one makes them, too")
+	}
+	cancel()
+	running.Wait()
+	if one.State().Keeps {
+		t.Error("it has ended")
 	}
 }

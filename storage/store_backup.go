@@ -53,6 +53,7 @@ type BackupState struct {
 	Last     backup.Manifest // the newest that is complete
 	Failures int64
 	Running  bool
+	Keeps    bool // this server makes those that are due, or no other one can have the store; else Last may be old
 }
 
 // NewStoreBackup is what a backup shall have.
@@ -78,7 +79,9 @@ func (bs *StoreBackups) CheckPlace() error {
 func (bs *StoreBackups) State() BackupState {
 	bs.mu.Lock()
 	defer bs.mu.Unlock()
-	return bs.state
+	state := bs.state
+	state.Keeps = state.Keeps || !bs.catalog.IsShared()
+	return state
 }
 
 func (bs *StoreBackups) change(f func(*BackupState)) {
@@ -289,11 +292,15 @@ const backupRetry = 15 * time.Minute
 // Keep makes backups in the server's target, in the background, until ctx ends. The first is due so long after the
 // newest that is there. Of several servers, one does.
 func (bs *StoreBackups) Keep(ctx context.Context, plan BackupPlan) {
-	bs.Duty(ctx, "backup", func(ctx context.Context) { bs.keep(ctx, plan) })
+	bs.Duty(ctx, "backup", func(ctx context.Context) {
+		defer bs.change(func(s *BackupState) { s.Keeps = false })
+		bs.keep(ctx, plan)
+	})
 }
 
 func (bs *StoreBackups) keep(ctx context.Context, plan BackupPlan) {
 	wait := bs.due(ctx, plan)
+	bs.change(func(s *BackupState) { s.Keeps = true })
 	for sleep(ctx, wait) == nil {
 		wait = plan.Every
 		if err := bs.keepOnce(ctx, plan); err != nil && ctx.Err() == nil {

@@ -216,21 +216,7 @@ func BackupCollectors(s *storage.Store) []prometheus.Collector {
 			func() float64 { return value(s.Copies.State()) })
 	}
 	return []prometheus.Collector{
-		gauge("rowback_backup_last_success_timestamp_seconds",
-			"The moment whose state the newest complete backup of the store has; 0: there is none.",
-			func(b storage.BackupState) float64 {
-				if b.Last.ID == "" {
-					return 0
-				}
-				return float64(b.Last.CreatedAt.UnixMilli()) / 1000
-			}),
-		gauge("rowback_backup_age_seconds", "How old that state is; -1: there is none.",
-			func(b storage.BackupState) float64 {
-				if b.Last.ID == "" {
-					return -1
-				}
-				return s.Now().Sub(b.Last.CreatedAt).Seconds()
-			}),
+		newestBackup{s},
 		gauge("rowback_backup_bytes", "Bytes of all that the newest complete backup has.",
 			func(b storage.BackupState) float64 { return float64(b.Last.Bytes) }),
 		gauge("rowback_backup_copied_bytes", "Bytes that the newest complete backup had to copy.",
@@ -246,4 +232,32 @@ func BackupCollectors(s *storage.Store) []prometheus.Collector {
 			Help: "Backups and prunings that failed, or lacked something, since the start; the log says why.",
 		}, func() float64 { return float64(s.Copies.State().Failures) }),
 	}
+}
+
+// newestBackup is the metrics of the newest backup's age. Of several servers, the one has them that makes those that are
+// due: others do not know of its backups.
+type newestBackup struct{ store *storage.Store }
+
+var (
+	backupMoment = prometheus.NewDesc("rowback_backup_last_success_timestamp_seconds",
+		"The moment whose state the newest complete backup of the store has; 0: there is none.", nil, nil)
+	backupAge = prometheus.NewDesc("rowback_backup_age_seconds", "How old that state is; -1: there is none.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (n newestBackup) Describe(to chan<- *prometheus.Desc) { to <- backupMoment; to <- backupAge }
+
+// Collect implements prometheus.Collector.
+func (n newestBackup) Collect(to chan<- prometheus.Metric) {
+	b := n.store.Copies.State()
+	if !b.Keeps {
+		return
+	}
+	moment, age := 0.0, -1.0
+	if b.Last.ID != "" {
+		moment = float64(b.Last.CreatedAt.UnixMilli()) / 1000
+		age = n.store.Now().Sub(b.Last.CreatedAt).Seconds()
+	}
+	to <- prometheus.MustNewConstMetric(backupMoment, prometheus.GaugeValue, moment)
+	to <- prometheus.MustNewConstMetric(backupAge, prometheus.GaugeValue, age)
 }

@@ -102,12 +102,19 @@ func (a *Acme) look(domain string, leaf *x509.Certificate) {
 	a.mu.Unlock()
 	switch left := time.Until(leaf.NotAfter); {
 	case left <= 0:
-		a.warn("the certificate has expired and could not be renewed: clients refuse it", "domain", domain,
-			"valid_until", leaf.NotAfter, "error", a.asked.last())
+		a.warn("the certificate has expired and could not be renewed: clients refuse it", a.renewal(domain, leaf)...)
 	case left < leaf.NotAfter.Sub(leaf.NotBefore)/4:
-		a.warn("the certificate could not be renewed yet: the one before stays in use", "domain", domain,
-			"valid_until", leaf.NotAfter, "error", a.asked.last())
+		a.warn("the certificate could not be renewed yet: the one before stays in use", a.renewal(domain, leaf)...)
 	}
+}
+
+// renewal is what is said of a renewal that is late, with why if the authority was asked and refused.
+func (a *Acme) renewal(domain string, leaf *x509.Certificate) []any {
+	about := []any{"domain", domain, "valid_until", leaf.NotAfter}
+	if err := a.asked.last(); err != nil {
+		about = append(about, "error", err)
+	}
+	return about
 }
 
 // Expires returns when the first of the certificates ends that are in use.
