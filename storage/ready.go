@@ -12,7 +12,7 @@ import (
 
 // ReadyCheck is one of the things that a commit needs, as it is now.
 type ReadyCheck struct {
-	Name   string      `json:"name" enum:"recording,catalog,directory,objects,disk,quarantine,readers,audit" description:"What was looked at."`
+	Name   string      `json:"name" enum:"recording,catalog,directory,objects,disk,quarantine,readers,audit,engine" description:"What was looked at."`
 	Status CheckStatus `json:"status" enum:"ok,warning,failed" description:"Commits are accepted despite a warning."`
 	Detail string      `json:"detail,omitempty" description:"What is wrong, and what to do."`
 }

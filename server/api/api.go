@@ -14,6 +14,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/rowback/rowback/query"
 	"github.com/rowback/rowback/server/access"
 	"github.com/rowback/rowback/server/accounts"
 	"github.com/rowback/rowback/server/audit"
@@ -35,6 +36,7 @@ type Options struct {
 	Accounts *accounts.Accounts // nil: users, tokens and projects are not kept
 	Webhooks *webhooks.Hooks    // nil: none are sent
 	Provider *signon.Provider   // nil without single sign-on
+	Engine   *query.Engine      // nil: DuckDB runs all statements
 }
 
 // API serves a store. Its handlers hold no state between requests: everything is in the store, so that a restart loses

@@ -36,6 +36,9 @@ func (a *API) readyz(c *fiber.Ctx) error {
 		}
 	}
 	checks = append(checks, audited)
+	if a.options.Engine != nil {
+		checks = append(checks, engineCheck(a.options.Engine))
+	}
 	if err != nil {
 		return storage.Explain(err).With("checks", checks)
 	}

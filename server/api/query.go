@@ -12,6 +12,8 @@ import (
 	"github.com/rowback/rowback/query"
 	"github.com/rowback/rowback/server/audit"
 	"github.com/rowback/rowback/server/host"
+	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/intake"
 	"github.com/rowback/rowback/storage/output"
 )
 
@@ -22,6 +24,7 @@ type queryIn struct {
 	ProjectID int64           `json:"project_id" default:"1"`
 	Limit     *int64          `json:"limit" minimum:"0" description:"${query.limit}"`
 	TimeoutMS *int64          `json:"timeout_ms" minimum:"1" description:"At most the server's limit (--query-timeout)."`
+	Engine    string          `json:"engine" enum:"duckdb,spark" default:"duckdb" description:"${query.engine}"`
 	As        string          `json:"format" enum:"arrow,parquet,csv,ndjson,json" description:"${query.format}"`
 	Params    json.RawMessage `json:"params" description:"Values for ? and $1 as a list, for $name as an object."`
 }
@@ -33,6 +36,7 @@ type queryLinkIn struct {
 	ProjectID int64  `query:"project_id" default:"1" json:"-"`
 	Limit     *int64 `query:"limit" minimum:"0" json:"-"`
 	TimeoutMS *int64 `query:"timeout_ms" minimum:"1" json:"-"`
+	Engine    string `query:"engine" enum:"duckdb,spark" default:"duckdb" description:"${query.engine}" json:"-"`
 	Params    string `query:"params" description:"JSON: a list, or an object." json:"-"`
 }
 
@@ -54,13 +58,17 @@ func (a *API) getQuery(c *fiber.Ctx) error {
 	}
 	return a.query(c, queryIn{
 		formatIn: in.formatIn, SQL: in.SQL, ProjectID: in.ProjectID, Limit: in.Limit, TimeoutMS: in.TimeoutMS,
-		Params: json.RawMessage(in.Params),
+		Engine: in.Engine, Params: json.RawMessage(in.Params),
 	})
 }
 
 // query sends the result of a statement.
 func (a *API) query(c *fiber.Ctx, in queryIn) error {
 	format, pages, err := in.result()
+	if err != nil {
+		return err
+	}
+	write, err := a.runner(in.Engine)
 	if err != nil {
 		return err
 	}
@@ -78,8 +86,30 @@ func (a *API) query(c *fiber.Ctx, in queryIn) error {
 	// One limit for all of it, without Each: the statement occupies one of a few sandboxes.
 	return a.stream(c, "result", format, host.Result{First: limit},
 		func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
-			return query.Write(ctx, a.store, s, format, w, scratch)
+			return write(ctx, s, format, w, scratch)
 		})
+}
+
+// runner runs a statement and writes its result.
+type runner func(context.Context, query.Statement, intake.Format, io.Writer, string) (output.Cut, error)
+
+// runner returns what runs statements: DuckDB, or the engine.
+func (a *API) runner(engine string) (runner, error) {
+	switch {
+	case engine == "" || engine == "duckdb":
+		return func(ctx context.Context, s query.Statement, as intake.Format, w io.Writer, scratch string) (output.Cut, error) {
+			return query.Write(ctx, a.store, s, as, w, scratch)
+		}, nil
+	case engine != "spark":
+		return nil, invalid("engine", "must be duckdb or spark")
+	case a.options.Engine == nil:
+		e := fault.Errorf(fault.Invalid, "no_engine",
+			"This server has no engine. Leave engine out, or start the server with --engine sc://host:15002.")
+		return nil, e.With("field", "engine")
+	}
+	return func(ctx context.Context, s query.Statement, as intake.Format, w io.Writer, scratch string) (output.Cut, error) {
+		return query.WriteOn(ctx, a.store, a.options.Engine, s, as, w, scratch)
+	}, nil
 }
 
 // timeout returns how long the statement may take: as long as requested, but no longer than the server allows.

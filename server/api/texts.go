@@ -112,6 +112,7 @@ var texts = map[string]string{
 	"proposal.state":        "closed, or open again.",
 	"proposal.verdict": "mergeable; conflicts; refused (code and detail say why); nothing: the target has all of it; " +
 		"merged; closed; unavailable: it could not be found out now.",
+	"query.engine": "spark: the engine of --engine runs the statement, which is in Spark SQL.",
 	"query.format": "As the query parameter, which takes precedence.",
 	"query.limit":  "The most rows to return. X-Rowback-Truncated says whether there were more.",
 	"query.sql": `One SELECT. Tables are datasets: employees, "employees@1.0.0" (any ref), "employees@1.0.0..1.0.1" ` +

@@ -80,7 +80,11 @@ var boundaries = []boundary{
 	{"storage/models", nil, "tests: they compare stores with models"},
 	{"compare", []string{"storage/snapshot", "storage/schema", "storage/duck"},
 		"a comparison is made of two snapshots: it knows no store"},
-	{"query", []string{"storage", "storage/"},
+	{"query/spark/connect", nil, "messages and a client, made of a document"},
+	{"query/spark", []string{"query/spark/connect", "storage/fault"},
+		"an engine is asked in its own language: what its tables are is up to who names them"},
+	{"query/sparksql", []string{"storage/fault"}, "statements are text: their tests need neither a store nor an engine"},
+	{"query", []string{"storage", "storage/", "query/"},
 		"compare and query know the domain and not each other"},
 	{"server/certs", nil, "certificates, whatever is said under them"},
 	{"server/conns", nil, "connections are counted, whatever is said on them"},
@@ -192,7 +196,7 @@ var doors = map[string][]string{
 	"golang.org/x/oauth2":             {"server/signon"},
 	"golang.org/x/crypto/acme":        {"server/certs"},
 	"go.opentelemetry.io/":            {"server/traces"},
-	"google.golang.org/grpc":          {"server/flight", "fixtures/bench"},
+	"google.golang.org/grpc":          {"server/flight", "query/spark", "query/spark/connect", "fixtures/bench"},
 }
 
 func TestWhoMayKnowWhom(t *testing.T) {

@@ -26,6 +26,7 @@ type queryCmd struct {
 	Format    string        `help:"table, csv, ndjson, json, arrow or parquet." enum:",table,csv,ndjson,json,arrow,parquet" default:"" placeholder:"FORMAT"`
 	Output    string        `short:"o" help:"The file to write; its extension determines the format." placeholder:"FILE"`
 	Limit     int64         `help:"The most rows; 0: all." default:"0"`
+	Engine    string        `help:"spark: the engine of the server runs the statement, which is in Spark SQL." enum:"duckdb,spark" default:"duckdb" placeholder:"duckdb|spark"`
 	Timeout   time.Duration `help:"How long the statement may take; by default as long as the server lets it." placeholder:"TIME"`
 }
 
@@ -112,6 +113,9 @@ func (cmd *queryCmd) form(c console) (as ending, isTable bool, err error) {
 // ask sends a statement.
 func (cmd *queryCmd) ask(sql, format string) (*http.Response, error) {
 	body := map[string]any{"sql": sql, "project_id": cmd.ProjectID, "format": format}
+	if cmd.Engine == "spark" {
+		body["engine"] = cmd.Engine
+	}
 	if cmd.Limit > 0 {
 		body["limit"] = cmd.Limit
 	}

@@ -25,6 +25,7 @@ type serveCmd struct {
 	Data          string        `help:"${data}" type:"path" placeholder:"DIR"`
 	Catalog       string        `help:"${catalog}" placeholder:"URL"`
 	Settings      string        `help:"${settings}" enum:",catalog,directory" default:"" placeholder:"catalog|directory"`
+	Engine        string        `help:"${engine}" placeholder:"sc://HOST:PORT"`
 	Standby       bool          `help:"${standby}"`
 	Demo          bool          `help:"Start with sample datasets that have a history."`
 	MemoryLimit   size          `help:"${memory_limit}" placeholder:"SIZE"`

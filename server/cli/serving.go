@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rowback/rowback/fixtures"
+	"github.com/rowback/rowback/query"
 	"github.com/rowback/rowback/server/access"
 	"github.com/rowback/rowback/server/accounts"
 	"github.com/rowback/rowback/server/api"
@@ -50,7 +51,8 @@ type serving struct {
 	shared   shared
 	listener net.Listener
 	sql      *flightServer
-	ends     []func() // what is closed at the end, the last first
+	engine   *query.Engine // nil: there is none
+	ends     []func()      // what is closed at the end, the last first
 }
 
 // shared is what the faces share, so that they count and record alike.
@@ -104,6 +106,9 @@ func (s *serving) prepare(context.Context) (err error) {
 	if s.shared.rates, err = s.serveCmd.rates(); err != nil {
 		return err
 	}
+	if err := s.openEngine(); err != nil {
+		return err
+	}
 	if s.pair, err = s.certificate(s.dir, s.log); err != nil {
 		return err
 	}
@@ -120,6 +125,19 @@ func (s *serving) prepare(context.Context) (err error) {
 	if err := boundMemory(s.memory()); err != nil {
 		return fmt.Errorf("bounding the memory: %w", err)
 	}
+	return nil
+}
+
+// openEngine reads the address of the engine. It need not be there yet.
+func (s *serving) openEngine() (err error) {
+	if s.Engine == "" {
+		return nil
+	}
+	if s.engine, err = query.OpenEngine(s.Engine); err != nil {
+		return fmt.Errorf("--engine: %w", err)
+	}
+	s.closeAtEnd("the engine", s.engine.Close)
+	s.engine.Connect()
 	return nil
 }
 
@@ -244,12 +262,12 @@ func (s *serving) faces() (*host.Host, application, error) {
 		Collectors: slices.Concat(
 			api.Collectors(s.store), api.BackupCollectors(s.store), audited(with.audit), limited(with.rates),
 			s.sql.collectors(), s.hooks.Collectors(), processCollectors(), connectionCollectors(with.pool),
-			certificateCollectors(s.pair),
+			certificateCollectors(s.pair), api.EngineCollectors(s.engine),
 		),
 	})
 	native, err := api.New(s.store, h, api.Options{
 		Version: version, Log: s.log, Audit: with.audit, Accounts: s.accounts, Quotas: s.quotas, Webhooks: s.hooks,
-		Provider: s.provider,
+		Provider: s.provider, Engine: s.engine,
 	})
 	if err != nil {
 		return nil, nil, err

@@ -38,7 +38,9 @@ var texts = kong.Vars{
 		"directory.",
 	"cache_size": "Total size of the cached files for readers of data.parquet, and with --objects as much again of copies " +
 		"of objects.",
-	"data":        "Data directory. With --demo and without this, a temporary one.",
+	"data": "Data directory. With --demo and without this, a temporary one.",
+	"engine": "An engine that speaks Spark Connect, such as sc://host:15002, for statements with engine=spark. By default " +
+		"there is none.",
 	"flight_addr": "Address to listen on for Arrow Flight SQL. By default it is off.",
 	"gate_kind": "not_null, unique, accepted_values, range, minimum_quality, no_category_lost, row_count, condition " +
 		"or query.",

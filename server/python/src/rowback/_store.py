@@ -87,10 +87,12 @@ class Store:
         given = {field: value for field, value in body.items() if value is not None}
         return Dataset(self._connection, self._connection.ask("POST", "/api/v1/datasets", given))
 
-    def sql(self, statement: str, *, project: int | str | None = None, limit: int | None = None) -> Records:
+    def sql(self, statement: str, *, project: int | str | None = None, limit: int | None = None,
+            engine: str | None = None) -> Records:
         """The result of a statement. Datasets are tables: `people`, `"people@1.0.0"` at any ref, and the difference
-        `"people@1.0.0..1.0.1"`."""
-        params = {"sql": statement, "project_id": project, "limit": limit}
+        `"people@1.0.0..1.0.1"`. engine="spark": the server's engine runs it, in Spark SQL, where names that need quotes
+        have backticks."""
+        params = {"sql": statement, "project_id": project, "limit": limit, "engine": engine}
         return Records(self._connection, "/api/v1/query", params)
 
 
