@@ -138,10 +138,13 @@ func (ds *Digests) filledIn(era int64, dataset string) int64 {
 	return ds.filled[dataset]
 }
 
-// fill computes one digest, unless it is known.
+// fill computes one digest, unless it is known, or a vacuum has removed the state since it was listed.
 func (ds *Digests) fill(ctx context.Context, d catalog.Dataset, commit int64) (computed bool, err error) {
 	var s *stateSum
 	err = ds.catalog.Read(ctx, func(tx catalog.Tx) error { s, err = ds.begin(tx, d, commit); return err })
+	if isGone(err) {
+		return false, nil
+	}
 	if err != nil || s.known != "" || commit == 0 {
 		return false, err
 	}
@@ -165,7 +168,11 @@ func (ds *Digests) begin(tx catalog.Tx, d catalog.Dataset, commit int64) (*state
 		s.state.Dataset = d
 		return s, s.state.ReadCommit(tx, commit)
 	}
-	if s.state, err = snapshot.At(tx, d, commit); err != nil {
+	if s.state, err = snapshot.At(tx, d, commit); err == nil {
+		// What is left of the files would have another digest, from which those of later states would be computed.
+		err = checkState(d, s.state.Commit)
+	}
+	if err != nil {
 		return nil, err
 	}
 	from, sum, err := ds.before(tx, s)
