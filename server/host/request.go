@@ -79,7 +79,7 @@ func (h *Host) observe(c *fiber.Ctx) error {
 // stillLetIn refuses the answer to a read that took long, if its caller may not see it any more. What a write has done
 // is done, and asked about before; what is still to be sent is looked at meanwhile (Stream, SendFile).
 func (h *Host) stillLetIn(c *fiber.Ctx, start time.Time) error {
-	if h.IsOpen() || !isRead(c) || c.Response().IsBodyStream() || time.Since(start) < permit.Every {
+	if !isRead(c) || c.Response().IsBodyStream() || time.Since(start) < permit.Every || h.IsOpen() { // asks the users last
 		return nil
 	}
 	return permit.Still(Caller(c))

@@ -202,6 +202,9 @@ func (b *Bucket) told(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	if own := (ours{}); errors.As(err, &own) {
+		return own.error
+	}
 	// The file that an object is fetched to, on a full disk for instance, says nothing of the store.
 	if local := (*fs.PathError)(nil); errors.As(err, &local) && local.Op == "write" {
 		return err

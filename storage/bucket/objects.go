@@ -188,7 +188,7 @@ func (r readOf) Read(p []byte) (int, error) {
 const rangeSize = 8 << 20
 
 // Fetch copies an object of that size to out, in ranges that come beside each other. arrived, unless it is nil, is called
-// for each range, in their order, as soon as it and those before it are there.
+// for each range, in their order, as soon as it and those before it are there; its error is returned as it is.
 func (b *Bucket) Fetch(
 	ctx context.Context, key string, size int64, out io.WriterAt, arrived func(at, n int64) error,
 ) error {
@@ -232,11 +232,17 @@ func inOrder(ctx context.Context, came []chan struct{}, size int64, arrived func
 		}
 		at, n := rangeOf(i, size)
 		if err := arrived(at, n); err != nil {
-			return err
+			return ours{err}
 		}
 	}
 	return nil
 }
+
+// ours is an error that says nothing of the store.
+type ours struct{ error }
+
+// Unwrap returns the error.
+func (e ours) Unwrap() error { return e.error }
 
 func (b *Bucket) fetchRange(ctx context.Context, key string, at, size int64, out io.WriterAt) error {
 	var o minio.GetObjectOptions
