@@ -34,6 +34,14 @@ func (s *Store) MostColumns() (tested, written int) {
 	return slices.Max(Parts(10_000)), s.Readers.uploadColumns()
 }
 
+// ByStatements returns what is wanted, read by statements only.
+func (r Wanted) ByStatements() Wanted {
+	snap := *r.Snapshot
+	snap.ReadHere(nil)
+	r.Snapshot = &snap
+	return r
+}
+
 // InSlices returns what is wanted, read in slices of at most a number of columns.
 func (r Wanted) InSlices(most int) Wanted {
 	r.slice = most

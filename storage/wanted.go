@@ -78,13 +78,18 @@ func (r Wanted) derived() (columns []schema.Column) {
 // OpenRecords opens a connection on which the returned query reads records. It is a sandbox where a client's SQL runs
 // in the query, which may write files then. Errors of a condition are DuckDB's.
 func (t *Tables) OpenRecords(ctx context.Context, r Wanted, files []string) (*duck.Conn, output.Query, error) {
-	if r.isWide() {
+	if r.isWide() || r.isReadHere() {
 		found, err := t.findRecords(ctx, r)
 		if err != nil {
 			return nil, output.Query{}, err
 		}
 		if found != nil {
 			defer found.Release()
+			if conn, q, ok, err := t.openHere(ctx, r, found); ok || err != nil {
+				return conn, q, err
+			}
+		}
+		if found != nil && r.isWide() {
 			conn, err := t.openFound(ctx, r, found)
 			return conn, output.Query{Columns: r.Columns, Slices: r.slices()}, err
 		}

@@ -213,7 +213,8 @@ func TestWhatIsReadInSlices(t *testing.T) {
 	b.Must(err)
 	columns := snap.TableColumns()
 	for n, want := range map[int]int{3: 0, snapshot.SliceColumns: 0, len(columns): 2} {
-		conn, q, err := b.OpenRecords(context.Background(), storage.Wanted{Snapshot: snap, Columns: columns[:n]}, nil)
+		w := storage.Wanted{Snapshot: snap, Columns: columns[:n]}.ByStatements()
+		conn, q, err := b.OpenRecords(context.Background(), w, nil)
 		b.Must(err)
 		conn.Close()
 		if len(q.Slices) != want {

@@ -183,7 +183,8 @@ func (a *API) getDiff(c *fiber.Ctx) error {
 		return err
 	}
 	// It reads nothing yet: the statement is made here so that an unknown change is refused with a status.
-	list, err := snapshot.Diff(from, to).List(part)
+	diff := snapshot.Diff(from, to)
+	list, err := diff.List(part)
 	if err != nil {
 		return err
 	}
@@ -191,6 +192,15 @@ func (a *API) getDiff(c *fiber.Ctx) error {
 	limit := a.host.Limits().QueryTimeout
 	return a.stream(c, "diff", format, host.Result{First: limit, Each: limit},
 		func(ctx context.Context, w io.Writer, scratch string) (output.Cut, error) {
+			list, q := list, q
+			rows, err := diff.ListHere(ctx, part)
+			if err != nil {
+				return output.Whole, err
+			}
+			if rows != nil {
+				defer rows.Release()
+				list, q = snapshot.Listing{}, output.Of(rows, list.Columns, pages)
+			}
 			conn, err := a.prepared(ctx, list)
 			if err != nil {
 				return output.Whole, err

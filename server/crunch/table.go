@@ -101,6 +101,7 @@ func onWire(q output.Query) (out output.Query) {
 	for _, s := range q.Slices {
 		out.Slices = append(out.Slices, onWire(s))
 	}
+	out.From = q.From
 	list := make([]string, len(q.Columns))
 	for i, c := range q.Columns {
 		value, typ := wireValue(c)

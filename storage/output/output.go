@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/rowback/rowback/storage/datafile"
@@ -30,6 +31,9 @@ type Query struct {
 	// same order. None has parameters or limits, and nor has the query. All of the rows are held in memory.
 	Slices []Query
 
+	Result arrow.RecordBatch // the result, where it was read already; nil: the statements compute it
+	From   arrow.RecordBatch // what SQL reads as the relation FromName; nil: nothing
+
 	SQL     string
 	Columns []schema.Column
 	Params  []duck.Param
@@ -37,6 +41,14 @@ type Query struct {
 	Bytes   int64          // about the most bytes to write; 0: any number
 	Pages   datafile.Pages // of Parquet; 0: version 1, in which every reader can skip rows
 }
+
+// Of is a query whose result was read already.
+func Of(result arrow.RecordBatch, columns []schema.Column, pages datafile.Pages) Query {
+	return Query{Result: result, From: result, SQL: "SELECT * FROM " + FromName, Columns: columns, Pages: pages}
+}
+
+// FromName is how a statement names what it reads of Query.From.
+const FromName = "_rows"
 
 // limited returns the statement with a limit of one row more than are written, which shows whether the result is cut.
 func (q Query) limited() string {
@@ -54,11 +66,18 @@ func Write(
 	if err := CheckTypes(q.Columns, format); err != nil {
 		return Whole, err
 	}
+	if q.Result != nil && format == intake.Arrow {
+		return Whole, writeBatch(labelled(w, q.Columns), q.Result)
+	}
 	if len(q.Slices) > 0 {
 		return Whole, writeSlices(ctx, conn, q, format, w, scratch)
 	}
+	release, err := q.view(ctx, conn)
+	if err != nil {
+		return Whole, err
+	}
+	defer release()
 	out := newBound(w, q)
-	var err error
 	switch format {
 	case intake.Arrow:
 		err = conn.WriteArrow(ctx, labelled(w, q.Columns), &out.Bound, q.limited(), q.Params...)

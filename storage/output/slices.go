@@ -49,7 +49,7 @@ func (q Query) beside(
 		}
 	}()
 	for _, s := range q.Slices {
-		part, err := conn.Batch(ctx, query(s))
+		part, err := s.batch(ctx, conn, query(s))
 		if err != nil {
 			return nil, err
 		}
@@ -66,8 +66,40 @@ func (q Query) slicesAsArrow(ctx context.Context, conn *duck.Conn, w io.Writer) 
 		return err
 	}
 	defer all.Release()
+	return writeBatch(w, all)
+}
+
+// writeBatch writes a batch as an Arrow stream.
+func writeBatch(w io.Writer, all arrow.RecordBatch) error {
 	out := ipc.NewWriter(w, ipc.WithSchema(all.Schema()))
 	return errors.Join(out.Write(all), out.Close())
+}
+
+// view makes the relation that the query's statement reads, until it is released.
+func (q Query) view(ctx context.Context, conn *duck.Conn) (release func(), err error) {
+	if q.From == nil {
+		return func() {}, nil
+	}
+	stream, err := array.NewRecordReader(q.From.Schema(), []arrow.RecordBatch{q.From})
+	if err != nil {
+		return nil, err
+	}
+	end, err := conn.View(ctx, FromName, stream)
+	if err != nil {
+		stream.Release()
+		return nil, err
+	}
+	return func() { end(); stream.Release() }, nil
+}
+
+// batch runs a statement on the relation of a slice.
+func (q Query) batch(ctx context.Context, conn *duck.Conn, query string) (arrow.RecordBatch, error) {
+	release, err := q.view(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	return conn.Batch(ctx, query)
 }
 
 func (q Query) slicesAsCSV(ctx context.Context, conn *duck.Conn, w io.Writer) error {
@@ -121,12 +153,24 @@ func (q Query) copySlices(ctx context.Context, conn *duck.Conn, path string) (ro
 			labels = datafile.Labels(q.Columns)
 		}
 		parts = append(parts, datafile.WrittenPaths(part)...)
-		if rows, err = datafile.CopyQuery(ctx, conn, s.forParquet(), part, q.pages(), labels); err != nil {
+		if rows, err = s.copySlice(ctx, conn, part, q.pages(), labels); err != nil {
 			return 0, err
 		}
 		joined = append(joined, part)
 	}
 	return rows, datafile.Join(path, joined)
+}
+
+// copySlice makes DuckDB write the file of a slice.
+func (q Query) copySlice(
+	ctx context.Context, conn *duck.Conn, path string, pages datafile.Pages, labels string,
+) (rows int64, err error) {
+	release, err := q.view(ctx, conn)
+	if err != nil {
+		return 0, err
+	}
+	defer release()
+	return datafile.CopyQuery(ctx, conn, q.forParquet(), path, pages, labels)
 }
 
 // texts returns the columns of a batch, which are all text.

@@ -2,9 +2,7 @@ package snapshot
 
 import (
 	"context"
-	"fmt"
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -20,12 +18,7 @@ import (
 
 // isCountedHere reports whether the records are compared here: few, of many columns, whose values are plain.
 func (d *Difference) isCountedHere(columns []schema.Column) bool {
-	if !arePlain(columns) || d.Opened()*int64(len(columns)) > valuesHere {
-		return false
-	}
-	return !slices.ContainsFunc(d.Schema.KeyColumns(), func(k schema.Column) bool {
-		return !k.Type.IsInteger() && k.Type.Name != schema.Varchar && k.Type.Name != schema.Date
-	})
+	return arePlain(columns) && d.Opened()*int64(len(columns)) <= valuesHere && arePlainKeys(d.Schema.KeyColumns())
 }
 
 // countHere is Count for such records.
@@ -56,18 +49,11 @@ func newNoted() Counts {
 func (c *Counts) addRead(
 	ctx context.Context, d *Difference, columns []schema.Column, modified map[string]bool,
 ) (done bool, err error) {
-	if !areReadHere(d.Files(), d.Schema.Stored()) {
-		return false, nil
-	}
-	a, err := d.sides[0].readHere(ctx, d.B)
+	a, b, err := d.readSides(ctx)
 	if a == nil || err != nil {
 		return false, err
 	}
 	defer a.Release()
-	b, err := d.sides[1].readHere(ctx, d.A)
-	if b == nil || err != nil {
-		return false, err
-	}
 	defer b.Release()
 	c.compare(d.sideOf(a), d.sideOf(b), columns, modified)
 	return true, nil
@@ -151,8 +137,7 @@ func (d *Difference) sideOf(rows arrow.RecordBatch) sideHere {
 	for row := range int(rows.NumRows()) {
 		var key strings.Builder
 		for _, k := range d.Schema.KeyColumns() {
-			text := out.column(k).ValueStr(row)
-			fmt.Fprintf(&key, "%d:%s", len(text), text)
+			addKey(&key, out.column(k), row)
 		}
 		out.at[key.String()] = row
 	}

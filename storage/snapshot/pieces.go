@@ -72,6 +72,8 @@ func laid(columns []schema.Column) layout {
 		for i, c := range columns {
 			own, ok := fs.ByID(c.ID)
 			switch {
+			case c.ID == schema.CommitID:
+				out[i] = c
 			case !ok || own.Type.Name == schema.Null:
 				out[i].Type = c.Type
 			case own.Type.Equal(c.Type) && len(c.Since(own)) == 1:
