@@ -15,6 +15,9 @@ import (
 // is; a refused commit leaves no trace. The steps are below in the order in which they are taken, but for begin
 // (work.go), what the modes do to records (modes.go), how small commits share the last steps (group.go), and withdraw.
 func (s *Store) Commit(ctx context.Context, dataset string, c Change) (catalog.Commit, error) {
+	if c.Referenced != nil {
+		return s.commitReferenced(ctx, dataset, c)
+	}
 	if c.joins() && c.alone != dataset && !s.hasSlowGates(dataset) {
 		return s.commitInGroup(ctx, dataset, c)
 	}
@@ -27,6 +30,7 @@ func (s *Store) commit(ctx context.Context, dataset string, c Change) (catalog.C
 		return catalog.Commit{}, err
 	}
 	defer w.end()
+	w.noteReferenced(c.Referenced)
 	err = trace.Do(ctx, "commit.stage", func(ctx context.Context) error {
 		trace.Of(ctx).Set("rowback.dataset_id", dataset)
 		trace.Of(ctx).Set("rowback.commit_mode", string(c.Mode))

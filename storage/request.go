@@ -68,5 +68,7 @@ type Change struct {
 	Where  string // delete: a SQL condition, instead of an upload
 	Strict bool   // refuse records with other columns than the dataset has
 
+	Referenced *Referenced // files, instead of an upload; nil: there are none
+
 	Columns []schema.Column // append: what is said of columns of these names, beside their values
 }

@@ -3,6 +3,8 @@ package storage
 import (
 	"errors"
 	"io"
+	"os"
+	"sync/atomic"
 
 	"github.com/rowback/rowback/storage/datafile"
 )
@@ -22,9 +24,9 @@ const roomEvery = 64 << 20
 
 // Staged is a new file under staging. Writing to it fails where the disk would not have the room that is to stay.
 type Staged struct {
-	file  io.WriteCloser
+	file  *os.File
 	disk  *Disk
-	until int64 // bytes that may be written before the room is looked at again
+	until atomic.Int64 // bytes that may be written before the room is looked at again
 }
 
 // CreateStaged makes the file at a path that Scratch gave.
@@ -36,19 +38,35 @@ func (s *Staging) CreateStaged(path string) (*Staged, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Staged{file: f, disk: s.disk, until: roomEvery}, nil
+	out := &Staged{file: f, disk: s.disk}
+	out.until.Store(roomEvery)
+	return out, nil
 }
 
 // Write writes to the file.
 func (f *Staged) Write(p []byte) (int, error) {
-	// Not at each write: asking the system is a call of its own.
-	if f.until -= int64(len(p)); f.until < 0 {
-		if err := f.disk.room(); err != nil {
-			return 0, err
-		}
-		f.until = roomEvery
+	if err := f.room(len(p)); err != nil {
+		return 0, err
 	}
 	return f.file.Write(p)
+}
+
+// WriteAt writes to a place in the file. Several parts may be written at once.
+func (f *Staged) WriteAt(p []byte, at int64) (int, error) {
+	if err := f.room(len(p)); err != nil {
+		return 0, err
+	}
+	return f.file.WriteAt(p, at)
+}
+
+// room looks at the room before so many bytes are written; not at each write, as asking the system is a call of its
+// own.
+func (f *Staged) room(bytes int) error {
+	if f.until.Add(-int64(bytes)) >= 0 {
+		return nil
+	}
+	f.until.Store(roomEvery)
+	return f.disk.room()
 }
 
 // Close closes the file.

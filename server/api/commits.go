@@ -62,6 +62,10 @@ func (a *API) commitRecords(c *fiber.Ctx, in commitIn) error {
 	if change.Upload, err = a.stageRecords(c, in, &w); err != nil {
 		return err
 	}
+	if change.Referenced, err = a.referenced(&change.Upload, in); err != nil {
+		w.after()
+		return err
+	}
 	w.do = func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
 		r.Message = in.Message
 		if in.Metadata != "" {

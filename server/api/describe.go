@@ -120,10 +120,13 @@ func (rt route) successes() []int {
 	return []int{rt.status, rt.also}
 }
 
-// bodyOfMedia describes records: an array of objects in JSON, otherwise what formatOfMedia says.
+// bodyOfMedia describes records: an array of objects in JSON, a list of files, otherwise what formatOfMedia says.
 func bodyOfMedia(media string) any {
-	if media == "application/json" {
+	switch media {
+	case "application/json":
 		return []map[string]any{}
+	case filesType:
+		return filesIn{}
 	}
 	return nil
 }
@@ -131,7 +134,7 @@ func bodyOfMedia(media string) any {
 // formatOfMedia describes a body that is not JSON: a text in CSV, otherwise bytes.
 func formatOfMedia(media string) openapi.ContentOption {
 	return func(u *openapi.ContentUnit) {
-		if media != "text/csv" {
+		if media != "text/csv" && media != filesType {
 			u.Format = "binary"
 		}
 	}

@@ -16,6 +16,7 @@ var (
 		"application/json",
 	}
 	bodyMedia    = slices.Concat(recordMedia, []string{workbookType})
+	commitMedia  = slices.Concat(bodyMedia, []string{filesType})
 	parquetMedia = []string{"application/vnd.apache.parquet"}
 	tarMedia     = []string{"application/x-tar"}
 	bytesMedia   = []string{"application/octet-stream"}
@@ -236,7 +237,7 @@ func (a *API) datasetRoutes() []route {
 		{
 			method: "POST", path: one + "/commits", id: "createCommit", tag: "commits", role: access.Writer,
 			summary: "Commit records in a mode",
-			in:      commitIn{}, body: bodyMedia, status: 201, out: commitView{}, problems: takes, handler: a.createCommit,
+			in:      commitIn{}, body: commitMedia, status: 201, out: commitView{}, problems: takes, handler: a.createCommit,
 		},
 		{
 			method: "POST", path: one + "/files", id: "createCommitFromFile", tag: "commits", role: access.Writer,

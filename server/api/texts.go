@@ -23,9 +23,11 @@ var texts = map[string]string{
 	"backup.family_id": "Of the dataset that was backed up with its forks; null: the whole store.",
 	"backup.full": "Everything is read and written again, as if there were no earlier backups. Otherwise only what they " +
 		"do not have.",
-	"column.derivation":         "SQL over other columns that computes it when it is read.",
-	"column.extension":          "What its values mean beyond their type: the extension type of an Arrow field, or GeoParquet.",
-	"commit.columns_cleared":    "The columns in which a changed record lost the value that it had.",
+	"column.derivation":      "SQL over other columns that computes it when it is read.",
+	"column.extension":       "What its values mean beyond their type: the extension type of an Arrow field, or GeoParquet.",
+	"commit.columns_cleared": "The columns in which a changed record lost the value that it had.",
+	"commit.files": "Addresses of Parquet files with the same columns, which were written beside the objects of the " +
+		"store, in incoming/<project_id>/. Sent as application/json, the object says the same.",
 	"commit.records_not_found":  "Of a delete: keys that no record has.",
 	"commit.rollback_commit_id": "The rollback that undid this commit and is itself in effect.",
 	"commit.schema_changes":     "What changed in the columns; null of a commit that is older than these two fields.",

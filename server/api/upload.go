@@ -30,6 +30,7 @@ var otherTypes = map[string]intake.Format{
 	"text/tab-separated-values":         intake.CSV,
 	"application/jsonl":                 intake.NDJSON,
 	workbookType:                        intake.XLSX,
+	filesType:                           intake.JSON,
 }
 
 const workbookType = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

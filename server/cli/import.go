@@ -17,7 +17,7 @@ import (
 
 type importCmd struct {
 	datasetFlags
-	Files   []string `arg:"" help:"Parquet, Arrow, CSV, NDJSON, JSON or Excel (.xlsx) files, recognized by extension; .gz and .zst too. Each becomes a commit. - is standard input."`
+	Files   []string `arg:"" help:"Parquet, Arrow, CSV, NDJSON, JSON or Excel (.xlsx) files, recognized by extension; .gz and .zst too. Each becomes a commit. - is standard input. Addresses (s3:// or file://) of Parquet files in the store's incoming/ are one commit together, which the server reads by itself."`
 	Format  string   `help:"What the files are, whatever their extensions: parquet, arrow, csv, tsv, ndjson, json or xlsx. Needed for standard input." enum:",parquet,arrow,arrows,feather,csv,tsv,ndjson,jsonl,json,xlsx" default:""`
 	Mode    string   `help:"append, overwrite, upsert, replace or delete." enum:"append,overwrite,upsert,replace,delete" default:"append"`
 	Message string   `short:"m" help:"What the commits are for."`
@@ -107,10 +107,8 @@ func (a commitAnswer) String() string {
 
 // Run commits each file.
 func (cmd *importCmd) Run(c console) error {
-	for _, file := range cmd.Files { // before anything is done
-		if err := cmd.look(file); err != nil {
-			return fmt.Errorf("%s: %w", file, err)
-		}
+	if err := cmd.lookAtAll(); err != nil { // before anything is done
+		return err
 	}
 	made := ""
 	if cmd.Create {
@@ -127,8 +125,11 @@ func (cmd *importCmd) Run(c console) error {
 	return err
 }
 
-// commitAll commits the files one by one, and returns how many commits were made.
+// commitAll commits the files one by one, or those of the store together, and returns how many commits were made.
 func (cmd *importCmd) commitAll(c console) (done int, err error) {
+	if cmd.areReferences() {
+		return cmd.commitReferences(c)
+	}
 	for _, file := range cmd.Files {
 		commit, err := cmd.commit(c, file)
 		if err != nil {
@@ -172,6 +173,13 @@ func (cmd *importCmd) commit(c console, file string) (commit commitAnswer, err e
 		return commit, err
 	}
 	defer in.Close()
+	body, done := watch(c, in, in.size, filepath.Base(file))
+	defer done()
+	return cmd.commitBody(body, in.size, in.media)
+}
+
+// commitBody commits the records of a body.
+func (cmd *importCmd) commitBody(body io.Reader, size int64, media string) (commit commitAnswer, err error) {
 	query := cmd.query()
 	cmd.writtenFlags.set(query)
 	query.Set("mode", cmd.Mode)
@@ -184,14 +192,12 @@ func (cmd *importCmd) commit(c console, file string) (commit commitAnswer, err e
 	if cmd.DryRun {
 		query.Set("dry_run", "true")
 	}
-	body, done := watch(c, in, in.size, filepath.Base(file))
-	defer done()
 	req, err := http.NewRequest(http.MethodPost, cmd.url(cmd.path("commits"), query), body)
 	if err != nil {
 		return commit, err
 	}
-	req.ContentLength = in.size
-	req.Header.Set("Content-Type", in.media)
+	req.ContentLength = size
+	req.Header.Set("Content-Type", media)
 	res, err := cmd.send(req)
 	if err != nil {
 		return commit, err

@@ -18,6 +18,7 @@ type Store interface {
 	Beside
 	Scratches
 	Shelf
+	Inbox
 	Close() error
 }
 

@@ -192,6 +192,18 @@ const rangeSize = 8 << 20
 func (b *Bucket) Fetch(
 	ctx context.Context, key string, size int64, out io.WriterAt, arrived func(at, n int64) error,
 ) error {
+	return b.fetch(ctx, key, "", size, out, arrived)
+}
+
+// FetchTagged is Fetch of an object while it has a tag, as Stat returns it. If another object is in its place by now,
+// the error is ErrExists.
+func (b *Bucket) FetchTagged(ctx context.Context, key, tag string, size int64, out io.WriterAt) error {
+	return b.fetch(ctx, key, tag, size, out, nil)
+}
+
+func (b *Bucket) fetch(
+	ctx context.Context, key, tag string, size int64, out io.WriterAt, arrived func(at, n int64) error,
+) error {
 	ctx, cancel := b.within(ctx, size)
 	defer cancel()
 	came := make([]chan struct{}, (size+rangeSize-1)/rangeSize)
@@ -206,7 +218,7 @@ func (b *Bucket) Fetch(
 	for i := 0; i < len(came) && together.Err() == nil; i++ {
 		at, n := rangeOf(i, size)
 		g.Go(func() error {
-			err := b.retried(together, func() error { return b.fetchRange(together, key, at, n, out) })
+			err := b.retried(together, func() error { return b.fetchRange(together, key, tag, at, n, out) })
 			if err == nil {
 				close(came[i])
 			}
@@ -244,16 +256,24 @@ type ours struct{ error }
 // Unwrap returns the error.
 func (e ours) Unwrap() error { return e.error }
 
-func (b *Bucket) fetchRange(ctx context.Context, key string, at, size int64, out io.WriterAt) error {
+func (b *Bucket) fetchRange(ctx context.Context, key, tag string, at, size int64, out io.WriterAt) error {
 	var o minio.GetObjectOptions
 	if err := o.SetRange(at, at+size-1); err != nil {
 		return err
 	}
-	in, _, _, err := b.core.GetObject(ctx, b.bucket, b.prefix+key, o)
+	if tag != "" {
+		if err := o.SetMatchETag(tag); err != nil {
+			return err
+		}
+	}
+	in, info, _, err := b.core.GetObject(ctx, b.bucket, b.prefix+key, o)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
+	if tag != "" && info.ETag != tag { // of a store that does not know the condition
+		return fmt.Errorf("%w: %s", ErrExists, key)
+	}
 	part := make([]byte, min(size, 256<<10))
 	n, err := io.CopyBuffer(io.NewOffsetWriter(out, at), io.LimitReader(in, size), part)
 	if err == nil && n < size {
@@ -286,10 +306,16 @@ func isAnswer(err error) bool {
 
 // Size returns the size of an object, bytes.
 func (b *Bucket) Size(ctx context.Context, key string) (int64, error) {
+	size, _, err := b.Stat(ctx, key)
+	return size, err
+}
+
+// Stat returns the size of an object, bytes, and its tag, which another object in its place does not have.
+func (b *Bucket) Stat(ctx context.Context, key string) (size int64, tag string, err error) {
 	ctx, cancel := b.within(ctx, 0)
 	defer cancel()
 	info, err := b.core.StatObject(ctx, b.bucket, b.prefix+key, minio.StatObjectOptions{})
-	return info.Size, b.told(ctx, err)
+	return info.Size, info.ETag, b.told(ctx, err)
 }
 
 // List yields the objects whose keys begin with prefix, in the order of their keys; if shallow, what lies below a

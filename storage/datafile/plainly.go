@@ -21,6 +21,14 @@ const (
 	UnknownInt96       // parquet-go can't read them: fastparquet pads its pages
 )
 
+// With returns what two files have together of one column.
+func (kind Int96) With(other Int96) Int96 {
+	if kind == Nanoseconds || other == Nanoseconds {
+		return Nanoseconds
+	}
+	return max(kind, other)
+}
+
 // int96Of looks at the values of a column. parquet-go panics on some malformed files.
 func int96Of(f *parquet.File, c *parquet.Column) (kind Int96) {
 	defer func() {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
@@ -16,6 +17,7 @@ import (
 // UploadFile is what the footer of an uploaded Parquet file says of it.
 type UploadFile struct {
 	Columns []UploadColumn
+	Rows    int64
 	Arrow   string // the Arrow schema that it was written with, as base64; empty: it does not say
 }
 
@@ -25,6 +27,7 @@ const arrowKey = "ARROW:schema"
 // UploadColumn is a column of an uploaded Parquet file.
 type UploadColumn struct {
 	Name    string
+	Shape   string // its Parquet types, equal for equal ones whether they may be null or not
 	Plain   string // BIGINT, DOUBLE, VARCHAR or BOOLEAN, if every reader agrees on that; else empty
 	Trouble string // why its values can't be stored exactly; empty if they can
 
@@ -113,11 +116,14 @@ func Inspect(path string) (file UploadFile, err error) {
 	if err != nil {
 		return file, unread(in, size)
 	}
+	for _, group := range f.RowGroups() {
+		file.Rows += group.NumRows()
+	}
 	file.Arrow, _ = f.Lookup(arrowKey)
 	geo, _ := f.Lookup(GeoKey)
 	geometries := Geometries(geo)
 	for _, c := range f.Root().Columns() {
-		own := UploadColumn{Name: c.Name(), Plain: plain(c), Geometries: hasGeometry(f, c), column: c}
+		own := UploadColumn{Name: c.Name(), Shape: shape(c), Plain: plain(c), Geometries: hasGeometry(f, c), column: c}
 		if own.Extension = geometries[c.Name()]; own.Extension == nil {
 			own.Extension = nativeGeometry(f, c)
 		}
@@ -135,6 +141,24 @@ func Inspect(path string) (file UploadFile, err error) {
 		file.Columns = append(file.Columns, own)
 	}
 	return file, nil
+}
+
+// shape describes the types of a column.
+func shape(c *parquet.Column) string {
+	var list []string
+	for _, inside := range c.Columns() {
+		list = append(list, inside.Name()+" "+shape(inside))
+	}
+	text := "{" + strings.Join(list, ", ") + "}"
+	if c.Leaf() {
+		text = c.Type().String()
+	} else if l := c.Type().LogicalType(); l != nil {
+		text = l.String() + text
+	}
+	if c.Repeated() {
+		text = "repeated " + text
+	}
+	return text
 }
 
 func isNull(t parquet.Type) bool {

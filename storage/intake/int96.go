@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,13 +16,13 @@ import (
 // DuckDB cuts off the nanoseconds of timestamps in INT96, and has a type of its own for geometries. Files with these
 // are read from a copy in which both are binaries, and timestamps are made of them here.
 
-// readable returns the SQL of a file's rows as they are stored; option is one more option of read_parquet.
+// readable returns the SQL of the rows of an upload's files as they are stored; option is one more option of
+// read_parquet. The paths are those of the files that it reads; none, where it changes what is in them.
 func readable(
 	ctx context.Context, conn *duck.Conn, u Upload, footer []datafile.UploadColumn,
-) (path string, from func(option string) string, err error) {
+) (paths []string, from func(option string) string, err error) {
 	var int96 []datafile.UploadColumn
 	var names []string
-	path = u.Path
 	geometries := false
 	for _, c := range footer {
 		geometries = geometries || c.Geometries
@@ -29,29 +30,50 @@ func readable(
 			int96, names = append(int96, c), append(names, c.Name)
 		}
 	}
-	if geometries || len(int96) > 0 {
-		if err := os.MkdirAll(u.Parts, 0o700); err != nil {
-			return "", nil, err
-		}
-		path = filepath.Join(u.Parts, "plain.parquet")
-		if err := datafile.Plainly(u.Path, path, names); err != nil {
-			return "", nil, notCopied(err)
-		}
+	plain, err := plainPaths(u, geometries || len(int96) > 0, names)
+	if err != nil {
+		return nil, nil, err
 	}
-	file := path
-	read := func(option string) string { return scanParquet(file, option) }
+	read := func(option string) string { return scanParquet(plain, option) }
 	replaced, err := timestamps(ctx, conn, int96, read(""))
 	if err != nil || replaced == "" {
-		return path, read, err
+		return plain, read, err
 	}
-	return "", func(option string) string {
-		return "(SELECT * REPLACE (" + replaced + ") FROM " + read(option) + ")"
+	return nil, func(option string) string {
+		all := "* REPLACE (" + replaced + ")"
+		if option != "" && len(plain) > 1 {
+			all += ", file_index" // which * does not have
+		}
+		return "(SELECT " + all + " FROM " + read(option) + ")"
 	}, nil
 }
 
-// scanParquet is the SQL of the rows of a file.
-func scanParquet(path, option string) string {
-	return "read_parquet(" + duck.Text(path) + ", hive_partitioning = false" + option + ")"
+// plainPaths returns the paths of an upload's files; where they are to be read plainly, of copies.
+func plainPaths(u Upload, plainly bool, int96 []string) (paths []string, err error) {
+	if plainly {
+		if err := os.MkdirAll(u.Parts, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	for i, f := range u.files() {
+		path := f.Path
+		if plainly {
+			path = filepath.Join(u.Parts, fmt.Sprintf("plain-%d.parquet", i))
+			if err := datafile.Plainly(f.Path, path, int96); err != nil {
+				return nil, notCopied(err)
+			}
+		}
+		paths = append(paths, path)
+	}
+	return paths, nil
+}
+
+// scanParquet is the SQL of the rows of files with the same columns, which are in any order.
+func scanParquet(paths []string, option string) string {
+	if len(paths) == 1 {
+		return "read_parquet(" + duck.Text(paths[0]) + ", hive_partitioning = false" + option + ")"
+	}
+	return "read_parquet(" + duck.Texts(paths) + ", hive_partitioning = false, union_by_name = true" + option + ")"
 }
 
 // notCopied returns the error for a file that could not be copied: its own fault, unless the disk's.

@@ -42,8 +42,23 @@ type Upload struct {
 	Size   int64                  // bytes
 	Parts  string                 // where a directory for parts of it may be created; the caller of Open removes it
 	Types  map[string]schema.Type // types of columns of a Parquet file that it can't express
+	Files  []File                 // of Parquet: several files with the same columns, in place of Path
 
 	Options Options
+}
+
+// File is one file of an upload of several.
+type File struct {
+	Path string
+	Name string // what its sender calls it
+}
+
+// files returns the files of an upload. The only one has no name.
+func (u Upload) files() []File {
+	if len(u.Files) > 0 {
+		return u.Files
+	}
+	return []File{{Path: u.Path}}
 }
 
 // open opens the upload for reading.

@@ -17,34 +17,25 @@ import (
 	"github.com/rowback/rowback/storage/schema"
 )
 
-// parquetRecords are the records of a Parquet file, which DuckDB reads.
+// parquetRecords are the records of a Parquet file, or of several with the same columns, which DuckDB reads.
 type parquetRecords struct {
-	from    func(option string) string // the SQL of its rows
+	from    func(option string) string // the SQL of the rows
 	scan    string                     // with their numbers
+	number  string                     // the SQL of a row's number among all
 	columns []Offered
 	plain   bool     // see few.go
 	parts   []string // the paths of files with some of the columns each; none, if the file was not split
 }
 
-// openParquet reads the footer itself before DuckDB does, which would rename columns and cut values off unseen.
+// openParquet reads the footers itself before DuckDB does, which would rename columns and cut values off unseen.
 func openParquet(ctx context.Context, conn *duck.Conn, u Upload) (Records, error) {
-	found, err := datafile.Inspect(u.Path)
+	found, starts, err := inspectAll(u)
 	if err != nil {
-		return nil, malformed("the Parquet file can't be read: %s", err)
-	}
-	footer := found.Columns
-	names := make([]Offered, len(footer))
-	for i, c := range footer {
-		names[i].Name = c.Name
-		if c.Trouble != "" {
-			return nil, misshapen("column %q %s", c.Name, c.Trouble)
-		}
-	}
-	if err := checkNames(names); err != nil { // DuckDB would rename the columns
 		return nil, err
 	}
-	r := &parquetRecords{}
-	path, from, err := readable(ctx, conn, u, footer)
+	footer := found.Columns
+	r := &parquetRecords{number: rowNumber(starts)}
+	paths, from, err := readable(ctx, conn, u, footer)
 	if err != nil {
 		return nil, unreadable("Parquet file", err)
 	}
@@ -53,7 +44,7 @@ func openParquet(ctx context.Context, conn *duck.Conn, u Upload) (Records, error
 	if r.columns, r.plain = plainParquet(u, footer); r.plain {
 		return r, r.extend(ctx, conn, found)
 	}
-	if err := r.split(u, path, len(footer)); err != nil {
+	if err := r.split(u, paths, len(footer)); err != nil {
 		return nil, err
 	}
 	if r.columns, err = r.describe(ctx, conn); err != nil {
@@ -79,14 +70,14 @@ const ParquetPart = 1000
 const splitBytes = 64 << 20
 
 // split divides a file of very many columns. One that can't be divided is read as it is.
-func (r *parquetRecords) split(u Upload, path string, columns int) error {
-	if columns <= ParquetPart || path == "" || u.Parts == "" || u.Size > splitBytes {
+func (r *parquetRecords) split(u Upload, paths []string, columns int) error {
+	if columns <= ParquetPart || len(paths) != 1 || u.Parts == "" || u.Size > splitBytes {
 		return nil
 	}
 	if err := os.MkdirAll(u.Parts, 0o700); err != nil {
 		return err
 	}
-	parts, err := datafile.Split(path, u.Parts, ParquetPart)
+	parts, err := datafile.Split(paths[0], u.Parts, ParquetPart)
 	if err == nil {
 		r.parts = parts
 		return nil
@@ -103,7 +94,7 @@ func (r *parquetRecords) describe(ctx context.Context, conn *duck.Conn) (out []O
 		return describe(ctx, conn, r.from(""))
 	}
 	for _, part := range r.parts {
-		found, err := describe(ctx, conn, scanParquet(part, ""))
+		found, err := describe(ctx, conn, scanParquet([]string{part}, ""))
 		if err != nil {
 			return nil, err
 		}
@@ -145,7 +136,7 @@ func fieldsOf(text string) []arrow.Field {
 
 // plainParquet returns the columns of a small file whose types are all plain.
 func plainParquet(u Upload, footer []datafile.UploadColumn) (columns []Offered, ok bool) {
-	if u.Size > Tiny || len(u.Types) > 0 || len(footer) == 0 {
+	if u.Size > Tiny || len(u.Types) > 0 || len(footer) == 0 || len(u.files()) > 1 {
 		return nil, false
 	}
 	for _, c := range footer {
@@ -164,7 +155,7 @@ func (r *parquetRecords) Relation(_ context.Context, _ *duck.Conn, want Want) (s
 	if r.parts != nil {
 		from = r.partsWith(want.Columns)
 	}
-	return "SELECT " + aliased(r.columns, want) + "s.file_row_number AS _n FROM " + from, func() {}, nil
+	return "SELECT " + aliased(r.columns, want) + r.number + " AS _n FROM " + from, func() {}, nil
 }
 
 // partsWith is the SQL of the rows of the parts that have some columns, with their numbers.
@@ -178,9 +169,9 @@ func (r *parquetRecords) partsWith(columns []int) string {
 	if len(used) == 0 {
 		used = []int{0}
 	}
-	scans := []string{scanParquet(r.parts[used[0]], ", file_row_number = true") + " s"}
+	scans := []string{scanParquet(r.parts[used[0]:used[0]+1], ", file_row_number = true") + " s"}
 	for _, part := range used[1:] {
-		scans = append(scans, scanParquet(r.parts[part], ""))
+		scans = append(scans, scanParquet(r.parts[part:part+1], ""))
 	}
 	return strings.Join(scans, " POSITIONAL JOIN ")
 }

@@ -109,9 +109,9 @@ class Dataset:
         return self.commit("replace", records, **options)
 
     def delete(self, keys: Frame = None, *, where: str | None = None, **options: Any) -> Commit:
-        """Removes the records with these keys, or those that a condition in SQL selects."""
-        if (keys is None) == (where is None):
-            raise TypeError("delete takes keys or a condition (where=), one of them")
+        """Removes the records with these keys, which may be in files, or those that a condition in SQL selects."""
+        if sum(given is not None for given in (keys, where, options.get("files"))) != 1:
+            raise TypeError("delete takes keys, files= or a condition (where=), one of them")
         return self.commit("delete", keys, where=where, **options)
 
     def commit(
@@ -119,6 +119,7 @@ class Dataset:
         mode: str,
         records: Frame = None,
         *,
+        files: Sequence[str] | None = None,
         message: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         schema: str | None = None,
@@ -131,10 +132,17 @@ class Dataset:
         Records are a table or reader of Arrow, a frame of pandas or polars, a relation of DuckDB, a dataset of Hugging
         Face, dicts, or the path of a file, which is sent as it is. schema="strict" refuses columns that are new or
         missing, and expected_head a head that has moved (Conflict).
+
+        In place of records, files are addresses of Parquet files that a job wrote into the store's incoming/: the
+        server reads them by itself, all as one commit.
         """
         headers, body = {}, None
+        if records is not None and files is not None:
+            raise TypeError("commit takes records or files, one of them")
         if records is not None:
             headers["Content-Type"], body = body_of(records)
+        if files is not None:
+            headers["Content-Type"], body = "application/json", json.dumps({"files": list(files)}).encode()
         params = {
             "mode": mode,
             "message": message,
