@@ -169,8 +169,8 @@ func directoryOf(files []reference) string {
 	return common
 }
 
-// inboxNames returns the names in the inbox of addresses, which must all be in one directory of it. inbox is the address
-// of the inbox, with a slash at its end.
+// inboxNames returns the names of addresses, which must all be in one directory of the inbox. inbox is its own address,
+// with a slash at its end.
 func inboxNames(files []string, inbox, directory string) ([]string, error) {
 	if len(files) == 0 {
 		return nil, fault.Errorf(fault.Invalid, "no_files", "The list of files is empty. Name at least one.")

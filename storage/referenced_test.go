@@ -18,7 +18,8 @@ func TestAddressesOfAnInbox(t *testing.T) {
 		{inbox + "1/", "file_outside"}, {inbox + "1/../2/x", "file_outside"}, {inbox + "1/a/../../2/x", "file_outside"},
 		{inbox + "1//x", "file_outside"}, {inbox + "1/./x", "file_outside"}, {inbox + "1/x/", "file_outside"},
 		{inbox + "1/x?a", "file_outside"}, {inbox + "1/x#a", "file_outside"}, {inbox + "1/a\\..\\x", "file_outside"},
-		{inbox + "1/x\x00", "file_outside"}, {inbox + "1/\xff", "file_outside"}, {"s3://other/store/incoming/1/x", "file_outside"},
+		{inbox + "1/x\x00", "file_outside"}, {inbox + "1/\xff", "file_outside"},
+		{"s3://other/store/incoming/1/x", "file_outside"},
 		{"https://lake/store/incoming/1/x", "file_outside"}, {"1/x", "file_outside"}, {"", "file_outside"},
 		{"s3://lake/store/incoming/../objects/1/x", "file_outside"}, {"S3://lake/store/incoming/1/x", "file_outside"},
 		{inbox + "1/x " + inbox + "1/x", "file_twice"}, {inbox + "1/x s3a://lake/store/incoming/1/x", "file_twice"},
@@ -36,7 +37,8 @@ func TestAddressesOfAnInbox(t *testing.T) {
 			t.Errorf("%q: %q, want %q", list, got, c.want)
 		}
 	}
-	if names, err := inboxNames([]string{"file:/data/incoming/7/x"}, "file:///data/incoming/", "7"); err != nil || names[0] != "7/x" {
+	names, err := inboxNames([]string{"file:/data/incoming/7/x"}, "file:///data/incoming/", "7")
+	if err != nil || names[0] != "7/x" {
 		t.Error(names, err)
 	}
 }
