@@ -141,7 +141,12 @@ func newestFirst(a, b catalog.Commit) int { return byID(b, a) }
 // Played lists the commits that a merge played, oldest first. They are not among Commits: to people a merge is one
 // entry of the log.
 func (h *History) Played(ctx context.Context, dataset string, merge int64) (list []catalog.Commit, err error) {
-	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Played(dataset, merge); return err })
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		if list, err = tx.Played(dataset, merge); err != nil {
+			return err
+		}
+		return hideOrigins(ctx, tx, list)
+	})
 	return list, err
 }
 

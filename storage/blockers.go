@@ -162,9 +162,28 @@ func (u *undoing) tell(ctx context.Context, c *overlapCounter) error {
 	for i, one := range all[:len(u.order)] {
 		u.answer.Blockers = append(u.answer.Blockers, Blocker{Commit: one.commit, Overlapping: common[i]})
 	}
+	if err := u.hide(ctx, c.from.catalog); err != nil {
+		return err
+	}
 	u.answer.Blocked = true
 	u.answer.Detail = u.answer.explain(u.undone.commit.ID)
 	return nil
+}
+
+// hide leaves out of the answer what the client of a request is not to know of.
+func (u *undoing) hide(ctx context.Context, from *catalog.Catalog) error {
+	if permitOf(ctx) == nil {
+		return nil
+	}
+	commits := make([]catalog.Commit, len(u.answer.Blockers))
+	for i, b := range u.answer.Blockers {
+		commits[i] = b.Commit
+	}
+	err := from.Read(ctx, func(tx catalog.Tx) error { return hideOrigins(ctx, tx, commits) })
+	for i := range commits {
+		u.answer.Blockers[i].Commit = commits[i]
+	}
+	return err
 }
 
 // explain says what blocks a commit, and what to do about it, in one or two sentences.

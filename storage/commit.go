@@ -14,7 +14,10 @@ import (
 // Commit applies a change: the protocol of section 7 of the design, a step a call. Nothing is visible until all of it
 // is; a refused commit leaves no trace. The steps are below in the order in which they are taken, but for begin
 // (work.go), what the modes do to records (modes.go), how small commits share the last steps (group.go), and withdraw.
-func (s *Store) Commit(ctx context.Context, dataset string, c Change) (catalog.Commit, error) {
+func (s *Store) Commit(ctx context.Context, dataset string, c Change) (made catalog.Commit, err error) {
+	if c.Metadata, err = s.withLineage(ctx, dataset, 0, c.Metadata); err != nil {
+		return made, err
+	}
 	if c.Referenced != nil {
 		return s.commitReferenced(ctx, dataset, c)
 	}

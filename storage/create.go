@@ -73,6 +73,9 @@ func (s *Store) CreateWithRecords(ctx context.Context, n NewDataset, c Change) (
 	if err != nil {
 		return snapshot.State{}, err
 	}
+	if c.Metadata, err = s.withLineage(ctx, "", n.ProjectID, c.Metadata); err != nil {
+		return snapshot.State{}, err
+	}
 	w, err := s.beginNew(ctx, made, c.Request, catalog.Append)
 	if err != nil {
 		return snapshot.State{}, err

@@ -38,6 +38,9 @@ func (w *work) checkGates(ctx context.Context) error {
 		return err
 	}
 	c := w.store.checker(w.workspace, true)
+	if w.request.collects {
+		c.Most = mostRejected
+	}
 	var results []gating.Result
 	err := w.store.timed(ctx, func(ctx context.Context) (err error) {
 		results, err = w.gateResults(ctx, c, event)

@@ -74,7 +74,7 @@ func (c Change) joins() bool {
 	default: // a reader process decodes it
 		return false
 	}
-	return c.Upload.Size <= tinyUpload && c.Mode != catalog.Replace && c.Where == "" && c.Preview == nil
+	return c.Upload.Size <= tinyUpload && c.Mode != catalog.Replace && c.Where == "" && c.Preview == nil && !c.collects
 }
 
 // commitInGroup is Commit as one of a group.

@@ -44,7 +44,7 @@ func sameKey(key []schema.Column, a, b string) string {
 	return strings.Join(parts, " AND ")
 }
 
-// keyCheck looks at the keys of incoming records. Errors name at most shownKeys keys or records.
+// keyCheck looks at the keys of incoming records. Errors name some keys or records.
 type keyCheck struct {
 	conn *duck.Conn
 	key  []schema.Column
@@ -52,6 +52,7 @@ type keyCheck struct {
 	live func(*catalog.Bounds) *snapshot.Snapshot // what is live where keys lie within bounds
 
 	finder *keyFinder
+	shown  int // keys or records that a refusal names
 }
 
 // check makes sure that every incoming record has a key of its own, and finds the bounds of the keys.
@@ -181,7 +182,7 @@ const (
 // nulls names the first records that have no value in the key, by their numbers from 1.
 func (k keyCheck) nulls(ctx context.Context, missing string, n int64) error {
 	var rows []int64
-	query := duck.Fill(firstMissing, duck.Parts{"records": k.in.of(k.key), "missing": missing, "shown": shownKeys})
+	query := duck.Fill(firstMissing, duck.Parts{"records": k.in.of(k.key), "missing": missing, "shown": k.shown})
 	err := k.conn.Rows(ctx, query, func(scan duck.Scan) error {
 		var row int64
 		err := scan(&row)
@@ -193,21 +194,21 @@ func (k keyCheck) nulls(ctx context.Context, missing string, n int64) error {
 	}
 	return fault.Errorf(fault.Invalid, "key_null",
 		"%d records have no value in the key (%s), the first of them in record %s. Every record needs its key.",
-		n, keyNames(k.key), joinInts(rows)).
+		n, keyNames(k.key), joinInts(rows[:min(len(rows), shownKeys)])).
 		With("rows", rows).With("key", keyNames(k.key))
 }
 
 // duplicates names the keys that come twice, if there are any: equal hashes may have been different keys.
 func (k keyCheck) duplicates(ctx context.Context) error {
 	keys, err := k.list(ctx, duck.Fill(firstTwice, duck.Parts{
-		"key": keyList(k.key), "records": k.in.of(k.key), "shown": shownKeys,
+		"key": keyList(k.key), "records": k.in.of(k.key), "shown": k.shown,
 	}))
 	if err != nil || len(keys) == 0 {
 		return err
 	}
 	return fault.Errorf(fault.Invalid, "key_duplicate",
 		"Records have the same key (%s), for example %s. Send each key once.",
-		keyNames(k.key), showKeys(k.key, keys)).
+		keyNames(k.key), showKeys(k.key, keys[:min(len(keys), shownKeys)])).
 		With("keys", keys)
 }
 
@@ -226,13 +227,13 @@ func (k keyCheck) areNew(ctx context.Context) error {
 	}
 	keys, err := k.list(ctx, duck.Fill(firstLive, duck.Parts{
 		"key": keyList(k.key), "records": k.in.of(k.key), "live": live.Narrow(k.key).Rows(false),
-		"same_key": sameKey(k.key, "i", "s"), "shown": shownKeys,
+		"same_key": sameKey(k.key, "i", "s"), "shown": k.shown,
 	}))
 	if err != nil || len(keys) == 0 {
 		return err
 	}
 	return ErrKeyExists.Sayf("The dataset has records with these keys (%s) already, for example %s. "+
-		"Use mode overwrite or upsert to change records that are there.", keyNames(k.key), showKeys(k.key, keys)).
+		"Use mode overwrite or upsert to change records that are there.", keyNames(k.key), showKeys(k.key, keys[:min(len(keys), shownKeys)])).
 		With("keys", keys)
 }
 

@@ -216,5 +216,9 @@ func (d *draft) checkNothing(in *incoming, u intake.Upload) error {
 
 // keys looks at the keys of records that come into the commit.
 func (w modeWork) keys(in *incoming) keyCheck {
-	return keyCheck{w.conn, w.schema.KeyColumns(), in, w.liveIn, w.store.keys}
+	shown := shownKeys
+	if w.request.collects {
+		shown = mostRejected
+	}
+	return keyCheck{w.conn, w.schema.KeyColumns(), in, w.liveIn, w.store.keys, shown}
 }

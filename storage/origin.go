@@ -15,10 +15,15 @@ var originParams = map[catalog.Mode][2]string{
 	catalog.Merge: {"source", "source_name"},
 }
 
-// hideOrigins leaves out of commits which dataset they forked or merged, where the client of a request is not to know
+// hideOrigins leaves out of commits which dataset they forked or merged, and which they were made from, where the client of a request is not to know
 // of that. The records that came from there stay: whoever brought them here could read them.
 func hideOrigins(ctx context.Context, tx catalog.Tx, commits []catalog.Commit) error {
 	for i, c := range commits {
+		metadata, err := hideInputs(ctx, tx, c.Metadata)
+		if err != nil {
+			return err
+		}
+		commits[i].Metadata = metadata
 		params, isHidden, err := hiddenOrigin(ctx, tx, c)
 		if err != nil {
 			return err

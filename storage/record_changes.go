@@ -57,8 +57,12 @@ func (r *recordReader) commits(ctx context.Context, steps []recordStep) (list []
 			if err != nil {
 				return err
 			}
+			one := []catalog.Commit{c}
+			if err := hideOrigins(ctx, tx, one); err != nil {
+				return err
+			}
 			list = append(list, recordChange{
-				RecordChange{Commit: c, Change: changeOf(s.Step)}, s.Step, [2]string{before, c.SchemaID},
+				RecordChange{Commit: one[0], Change: changeOf(s.Step)}, s.Step, [2]string{before, c.SchemaID},
 			})
 		}
 		return nil

@@ -20,7 +20,9 @@ type Request struct {
 	Report       func(percent int, message string) // called with the progress of long work; nil: no one watches
 	Preview      *Preview                          // filled with what the write would do, which is not done; nil: do it
 
-	alone string // the dataset whose lock is held for it; empty: none
+	alone    string // the dataset whose lock is held for it; empty: none
+	collects bool   // a refusal names all records that it is for, up to mostRejected
+
 	group *group // that its commit becomes durable with; nil: one of its own
 }
 

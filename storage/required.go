@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
@@ -74,7 +73,7 @@ func (w *work) checkRequired(ctx context.Context) error {
 		from = "SELECT *, 0 AS _n FROM (" + snapshot.Diff(before, after).Narrow(columns).SideB() + ")"
 	}
 	for _, c := range columns {
-		if err := checkValueIn(ctx, w.conn, w.schema, c, from); err != nil {
+		if err := w.checkValueIn(ctx, c, from); err != nil {
 			return err
 		}
 	}
@@ -114,37 +113,60 @@ func (d *draft) requiredColumns(before *snapshot.Snapshot) (columns []schema.Col
 	return columns, known, nil
 }
 
-// checkValueIn refuses the first record of a relation that has no value in a column.
-func checkValueIn(ctx context.Context, conn *duck.Conn, s schema.Schema, c schema.Column, from string) error {
-	var number int64
-	key := s.KeyColumns()
-	texts, values, into := make([]string, len(key)), make([]string, len(key)), []any{&number}
+// lacking is a record without a value in a required column: by its number in the upload, from 1, and by its key. The
+// number is 0, or the key nil, where it is not known.
+type lacking struct {
+	number int64
+	key    Key
+}
+
+// checkValueIn refuses the first record of a relation that has no value in a column, or all of them where they are
+// collected.
+func (w *work) checkValueIn(ctx context.Context, c schema.Column, from string) error {
+	most := 1
+	if w.request.collects {
+		most = mostRejected
+	}
+	key := w.schema.KeyColumns()
+	texts := make([]string, len(key))
 	for i, k := range key {
-		texts[i], into = "CAST("+schema.ColumnName(k.ID)+" AS VARCHAR)", append(into, &values[i])
+		texts[i] = "CAST(" + schema.ColumnName(k.ID) + " AS VARCHAR)"
 	}
-	query := duck.Fill("SELECT _n, {texts} FROM ({rows}) WHERE {column} IS NULL ORDER BY _n, {key} LIMIT 1", duck.Parts{
-		"texts": strings.Join(texts, ", "), "rows": from, "column": schema.ColumnName(c.ID), "key": keyList(key),
+	query := duck.Fill("SELECT _n, {texts} FROM ({rows}) WHERE {column} IS NULL ORDER BY _n, {key} LIMIT {most}", duck.Parts{
+		"texts": strings.Join(texts, ", "), "rows": from, "column": schema.ColumnName(c.ID), "key": keyList(key), "most": most,
 	})
-	err := conn.Row(ctx, query, into...)
-	if errors.Is(err, sql.ErrNoRows) {
+	var all []lacking
+	err := w.conn.Rows(ctx, query, func(scan duck.Scan) error {
+		var one lacking
+		values, into := make([]string, len(key)), []any{&one.number}
+		for i := range values {
+			into = append(into, &values[i])
+		}
+		if err := scan(into...); err != nil {
+			return err
+		}
+		if one.number == 0 || w.schema.Keyed() { // otherwise it was given now, and is not known to anyone
+			one.key = Key{}
+			for i, k := range key {
+				one.key[k.Name] = values[i]
+			}
+		}
+		all = append(all, one)
 		return nil
-	}
-	if err != nil {
+	})
+	if err != nil || len(all) == 0 {
 		return err
 	}
-	record := Key{}
-	for i, k := range key {
-		record[k.Name] = values[i]
+	refusal := lacksValue(c.Name, all[0].number, all[0].key)
+	if w.request.collects {
+		refusal = refusal.With("lacking", all)
 	}
-	if number > 0 && !s.Keyed() {
-		record = nil // its number was given now, and is not known to anyone
-	}
-	return lacksValue(c.Name, number, record)
+	return refusal
 }
 
 // lacksValue refuses a record that has no value in a required column: by its number in the upload and by its key, where
 // they are known. Either is enough to find the record; of a record that was there before, only the key is known.
-func lacksValue(column string, number int64, record Key) error {
+func lacksValue(column string, number int64, record Key) *fault.Error {
 	var names []string
 	if number > 0 {
 		names = append(names, fmt.Sprintf("record %d", number))

@@ -14,7 +14,15 @@ import (
 
 // Versions lists a dataset's versions, the lowest number first.
 func (h *History) Versions(ctx context.Context, dataset string) (list []catalog.Version, err error) {
-	err = h.catalog.Read(ctx, func(tx catalog.Tx) error { list, err = tx.Versions(dataset); return err })
+	err = h.catalog.Read(ctx, func(tx catalog.Tx) error {
+		list, err = tx.Versions(dataset)
+		for i := range list {
+			if err == nil {
+				list[i].Metadata, err = hideInputs(ctx, tx, list[i].Metadata)
+			}
+		}
+		return err
+	})
 	return list, err
 }
 
@@ -77,6 +85,9 @@ func (s *Store) Increment(ctx context.Context, dataset string, n NewVersion, r R
 	if !ok {
 		return v, fault.Errorf(fault.Invalid, "unknown_version_type",
 			"version_type: %q is not one of major, minor, patch, auto", fault.Clip(n.Part)).With("field", "version_type")
+	}
+	if n.Metadata, err = s.withLineage(ctx, dataset, 0, n.Metadata); err != nil {
+		return v, err
 	}
 	unlock, err := s.catalog.Lock(ctx, dataset)
 	if err != nil {

@@ -23,6 +23,7 @@ import (
 	"github.com/rowback/rowback/server/permit"
 	"github.com/rowback/rowback/server/quotas"
 	"github.com/rowback/rowback/server/signon"
+	"github.com/rowback/rowback/server/sources"
 	"github.com/rowback/rowback/server/webhooks"
 	"github.com/rowback/rowback/storage"
 )
@@ -46,6 +47,7 @@ type API struct {
 	host    *host.Host
 	jobs    calls.Jobs
 	options Options
+	sources sources.Sources // what commits left out
 	log     *slog.Logger
 	doc     []byte
 }
@@ -55,7 +57,7 @@ func New(store *storage.Store, h *host.Host, o Options) (*API, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &API{store: store, host: h, options: o, log: o.Log}
+	a := &API{store: store, host: h, options: o, sources: sources.Of(store), log: o.Log}
 	a.jobs = calls.Jobs{Store: store, Log: o.Log, Background: h.Background, Problem: h.Problem}
 	var err error
 	// Made once: it depends on the routes and the version alone, and a route that can't be described stops the start.

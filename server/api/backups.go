@@ -208,12 +208,12 @@ func (a *API) importBackup(c *fiber.Ctx) error {
 	if err := permit.Check(host.Caller(c), max(in.ProjectID, 1), access.Writer); err != nil {
 		return err
 	}
-	upload, fingerprint, err := a.stageAs(c, archiveFormat, calls.Stage)
+	upload, sent, err := a.stageAs(c, archiveFormat, calls.Stage)
 	if err != nil {
 		return err
 	}
 	return run(a, write[snapshot.State]{
-		c: c, header: in.header(), about: "Creating a dataset from the backup", fingerprint: fingerprint,
+		c: c, header: in.header(), about: "Creating a dataset from the backup", fingerprint: sent.SHA256,
 		tell:  tellDataset(http.StatusCreated),
 		after: upload.Remove,
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {

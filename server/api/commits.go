@@ -25,10 +25,12 @@ type recordsIn struct {
 	datasetIn
 	headerIn
 	optionsIn
+	sourceIn
 	Mode     string `query:"mode" required:"true" enum:"append,overwrite,upsert,replace,delete" json:"-"`
 	Message  string `query:"message" json:"-"`
-	Metadata string `query:"metadata" description:"JSON." json:"-"`
+	Metadata string `query:"metadata" description:"${commit.metadata}" json:"-"`
 	Schema   string `query:"schema" enum:"strict" description:"strict: refuse records with other columns than the dataset has." json:"-"`
+	OnError  string `query:"on_error" default:"refuse" enum:"refuse,collect" description:"${commit.on_error}" json:"-"`
 	Type     string `header:"Content-Type" json:"-"`
 	Packed   string `header:"Content-Encoding" enum:"gzip,zstd" json:"-"`
 }
@@ -59,7 +61,8 @@ func (a *API) commitRecords(c *fiber.Ctx, in commitIn) error {
 		return err
 	}
 	w := write[catalog.Commit]{c: c, header: in.header(), about: "Committing records", tell: tellCommit, leaves: true}
-	if change.Upload, err = a.stageRecords(c, in, &w); err != nil {
+	metadata, err := a.stageRecords(c, in, &change.Upload, &w)
+	if err != nil {
 		return err
 	}
 	if change.Referenced, err = a.referenced(&change.Upload, in); err != nil {
@@ -67,12 +70,16 @@ func (a *API) commitRecords(c *fiber.Ctx, in commitIn) error {
 		return err
 	}
 	w.do = func(ctx context.Context, r storage.Request) (catalog.Commit, error) {
-		r.Message = in.Message
-		if in.Metadata != "" {
-			r.Metadata = json.RawMessage(in.Metadata)
-		}
+		r.Message, r.Metadata = in.Message, metadata
 		change.Request = r
 		return a.store.Commit(ctx, d.ID, change)
+	}
+	if in.OnError == collect && change.Referenced != nil {
+		w.after()
+		return invalid("on_error", "collect is for records in the body, and this one names files")
+	}
+	if in.OnError == collect {
+		a.collecting(&w, d.ID, change, in.Message, metadata)
 	}
 	return run(a, w)
 }
@@ -88,6 +95,12 @@ func (in commitIn) change() (out storage.Change, err error) {
 	if in.Schema != "" && in.Schema != "strict" {
 		return out, invalid("schema", "must be strict, or left out")
 	}
+	if in.OnError != "" && in.OnError != "refuse" && in.OnError != collect {
+		return out, invalid("on_error", "must be refuse or collect")
+	}
+	if in.OnError == collect && (in.Where != "" || out.Mode == catalog.Delete) {
+		return out, invalid("on_error", "collect is for records that are added or changed, and mode=delete removes some")
+	}
 	if in.Metadata != "" && !json.Valid([]byte(in.Metadata)) {
 		return out, invalid("metadata", "must be JSON")
 	}
@@ -95,22 +108,28 @@ func (in commitIn) change() (out storage.Change, err error) {
 }
 
 // stageRecords stages the records in the body, and tells the write their fingerprint and how to remove them. A delete
-// by a condition has no records.
-func (a *API) stageRecords(c *fiber.Ctx, in commitIn, w *write[catalog.Commit]) (intake.Upload, error) {
+// by a condition has no records. It returns the commit's metadata, which names the file that they came in.
+func (a *API) stageRecords(
+	c *fiber.Ctx, in commitIn, to *intake.Upload, w *write[catalog.Commit],
+) (metadata json.RawMessage, err error) {
+	if in.Metadata != "" {
+		metadata = json.RawMessage(in.Metadata)
+	}
 	if in.Where != "" {
 		w.fingerprint = "no body"
-		return intake.Upload{}, cmp.Or(checkCondition(c, in), in.apply(&intake.Upload{}))
+		return metadata, cmp.Or(checkCondition(c, in), in.apply(&intake.Upload{}))
 	}
-	upload, fingerprint, err := a.stage(c)
+	upload, sent, err := a.stage(c)
 	if err != nil {
-		return intake.Upload{}, err
+		return nil, err
 	}
-	if err := in.apply(&upload.Upload); err != nil {
+	metadata, err = in.lineageOf(metadata, mediaOf(upload.Format), sent)
+	if err = cmp.Or(err, in.apply(&upload.Upload)); err != nil {
 		upload.Remove()
-		return intake.Upload{}, err
+		return nil, err
 	}
-	w.fingerprint, w.after = fingerprint, upload.Remove
-	return upload.Upload, nil
+	*to, w.fingerprint, w.after = upload.Upload, sent.SHA256, upload.Remove
+	return metadata, nil
 }
 
 // checkCondition refuses a condition in another mode than delete, and one that comes with a body: both would say which
@@ -118,6 +137,9 @@ func (a *API) stageRecords(c *fiber.Ctx, in commitIn, w *write[catalog.Commit]) 
 func checkCondition(c *fiber.Ctx, in commitIn) error {
 	if in.Mode != string(catalog.Delete) {
 		return invalid("where", "is only for mode=delete")
+	}
+	if in.Source != "" {
+		return invalid("source", "names the file that is the body, and a condition comes without one")
 	}
 	has, err := host.HasBody(c)
 	if has || err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/rowback/rowback/storage/catalog"
 	"github.com/rowback/rowback/storage/duck"
 	"github.com/rowback/rowback/storage/fault"
+	"github.com/rowback/rowback/storage/lineage"
 	"github.com/rowback/rowback/storage/output"
 	"github.com/rowback/rowback/storage/snapshot"
 )
@@ -73,26 +74,30 @@ func (a *API) summarize(ctx context.Context, from, to *snapshot.Snapshot) (compa
 	return compare.Summarize(ctx, conn, from, to)
 }
 
-// compared compares the two refs that a request names.
-func (a *API) compared(ctx context.Context, in compareIn) (out compare.Summary, err error) {
-	from, to, err := a.pair(ctx, in)
-	if err != nil {
-		return out, err
-	}
-	return a.summarize(ctx, from, to)
-}
-
 // getCompare summarises the changes between two refs.
 func (a *API) getCompare(c *fiber.Ctx) error {
 	var in compareIn
 	if err := a.bind(c, &in); err != nil {
 		return err
 	}
-	out, err := a.compared(c.UserContext(), in)
+	from, to, err := a.pair(c.UserContext(), in)
 	if err != nil {
 		return err
 	}
+	out := compared{}
+	if out.Summary, err = a.summarize(c.UserContext(), from, to); err != nil {
+		return err
+	}
+	if out.Lineage, err = a.lineageDifferences(c.UserContext(), from, to); err != nil {
+		return err
+	}
 	return ok(c, out)
+}
+
+// compared is a comparison of two refs, with that of what they were made from.
+type compared struct {
+	compare.Summary
+	Lineage *lineage.Differences `json:"lineage,omitempty" description:"${compare.lineage}"`
 }
 
 // insightsIn is the request for conclusions.

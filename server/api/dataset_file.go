@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
@@ -19,6 +20,7 @@ import (
 type datasetFileIn struct {
 	headerIn
 	optionsIn
+	sourceIn
 	Format         string   `query:"format" required:"true" enum:"arrow,parquet,csv,ndjson,json,xlsx" description:"Of the file." json:"-"`
 	Name           string   `query:"name" required:"true" minLength:"1" maxLength:"255" json:"-"`
 	ProjectID      *int64   `query:"project_id" minimum:"1" default:"1" json:"-"`
@@ -63,20 +65,21 @@ func (a *API) createDatasetFromFile(c *fiber.Ctx) error {
 	if err := permit.Check(host.Caller(c), in.project(), access.Writer); err != nil {
 		return err
 	}
-	upload, fingerprint, err := a.stageAs(c, format, calls.Receive)
+	upload, sent, err := a.stageAs(c, format, calls.Receive)
 	if err != nil {
 		return err
 	}
-	if err := in.apply(&upload.Upload); err != nil {
+	metadata, err := in.lineageOf(nil, mediaOf(format), sent)
+	if err = cmp.Or(err, in.apply(&upload.Upload)); err != nil {
 		upload.Remove()
 		return err
 	}
 	return run(a, write[snapshot.State]{
-		c: c, header: in.header(), about: "Creating the dataset", fingerprint: fingerprint,
+		c: c, header: in.header(), about: "Creating the dataset", fingerprint: sent.SHA256,
 		tell:  tellDataset(http.StatusCreated),
 		after: upload.Remove, leaves: true,
 		do: func(ctx context.Context, r storage.Request) (snapshot.State, error) {
-			r.Message = in.Message
+			r.Message, r.Metadata = in.Message, metadata
 			change := storage.Change{Request: r, Mode: catalog.Append, Upload: upload.Upload}
 			return a.store.CreateWithRecords(ctx, in.dataset(), change)
 		},

@@ -237,13 +237,20 @@ func (a *API) datasetRoutes() []route {
 		{
 			method: "POST", path: one + "/commits", id: "createCommit", tag: "commits", role: access.Writer,
 			summary: "Commit records in a mode",
-			in:      commitIn{}, body: commitMedia, status: 201, out: commitView{}, problems: takes, handler: a.createCommit,
+			in:      commitIn{}, body: commitMedia, status: 201, out: createdCommit{}, problems: takes,
+			handler: a.createCommit,
 		},
 		{
 			method: "POST", path: one + "/files", id: "createCommitFromFile", tag: "commits", role: access.Writer,
 			summary: "Commit the records of a file in a mode: as createCommit, with its format in the URL",
-			in:      fileIn{}, body: bytesMedia, status: 201, out: commitView{}, problems: takes,
+			in:      fileIn{}, body: bytesMedia, status: 201, out: createdCommit{}, problems: takes,
 			handler: a.createCommitFromFile,
+		},
+		{
+			method: "GET", path: "/api/v1/rejected/{id}", id: "getRejected", tag: "commits", role: access.Known,
+			summary: "The records that a commit of one's own was made without, each with what is wrong with it",
+			in:      rejectedIn{}, status: 200, media: []string{"application/x-ndjson"}, problems: []int{404, 422},
+			handler: a.getRejected,
 		},
 		{
 			method: "GET", path: one + "/commits", id: "listCommits", tag: "commits", role: access.Reader,
@@ -297,7 +304,22 @@ func (a *API) datasetRoutes() []route {
 		{
 			method: "GET", path: one + "/compare", id: "compare", tag: "data", role: access.Reader,
 			summary: "What changed between two refs",
-			in:      compareIn{}, status: 200, out: compare.Summary{}, problems: reads, handler: a.getCompare,
+			in:      compareIn{}, status: 200, out: compared{}, problems: reads, handler: a.getCompare,
+		},
+		{
+			method: "GET", path: one + "/lineage", id: "getLineage", tag: "lineage", role: access.Reader,
+			summary: "What the state at a ref was made from: files, datasets, models, parameters",
+			in:      refIn{}, status: 200, out: lineageView{}, problems: finds, handler: a.getLineage,
+		},
+		{
+			method: "GET", path: one + "/lineage/graph", id: "getLineageGraph", tag: "lineage", role: access.Reader,
+			summary: "The datasets that a state was made from, and those that were made from it, over several steps",
+			in:      lineageGraphIn{}, status: 200, out: lineageGraph{}, problems: finds, handler: a.getLineageGraph,
+		},
+		{
+			method: "GET", path: "/api/v1/lineage", id: "findLineage", tag: "lineage", role: access.Known,
+			summary: "The commits and versions that were made from a file, a dataset, a model, a parameter, newest first",
+			in:      findLineageIn{}, status: 200, out: foundLineage{}, problems: finds, handler: a.findLineage,
 		},
 		{
 			method: "GET", path: one + "/diff", id: "diff", tag: "data", role: access.Reader,

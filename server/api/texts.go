@@ -28,6 +28,23 @@ var texts = map[string]string{
 	"commit.columns_cleared": "The columns in which a changed record lost the value that it had.",
 	"commit.files": "Addresses of Parquet files with the same columns, which were written beside the objects of the " +
 		"store, in incoming/<project_id>/. Sent as application/json, the object says the same.",
+	"commit.metadata": "JSON that is kept with the commit. Its member lineage says what the records were made from, in " +
+		"the form that the manual has, and is checked.",
+	"commit.on_error": "collect: leave out the records that the commit would be refused for, commit the others, and tell " +
+		"which are left out. Types of columns are not widened then.",
+	"commit.rejected": "With on_error=collect: the records that were left out.",
+	"rejected.records": "The first 20, each as it came, with _record, its number from 1, and _errors, what is wrong with " +
+		"it.",
+	"commit.source": "The name of the file that is the body. It becomes a source of the commit's lineage, with the size and " +
+		"the SHA-256 of what is sent.",
+	"compare.lineage": "How what the two states were made from differs; absent if it does not.",
+	"lineage.direction": "upstream: what the state was made from. downstream: what was made from it, or from a later state " +
+		"of the dataset.",
+	"lineage.input":             "A dataset, by name or id, or one at a ref, as in employees@1.0.1: what was made from just that commit.",
+	"lineage.is_complete":       "false: more commits than it looks at have a lineage, and the oldest are left out.",
+	"lineage.parameter":         "A name, or a name and a value as in epochs=10.",
+	"lineage.ref":               "${refs}. By default, upstream is of the head, and downstream of all states.",
+	"lineage.sha256":            "Of a source, of a model's weights, or of a prompt's text.",
 	"commit.records_not_found":  "Of a delete: keys that no record has.",
 	"commit.rollback_commit_id": "The rollback that undid this commit and is itself in effect.",
 	"commit.schema_changes":     "What changed in the columns; null of a commit that is older than these two fields.",

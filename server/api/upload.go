@@ -10,6 +10,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/rowback/rowback/server/calls"
+	"github.com/rowback/rowback/server/host"
 	"github.com/rowback/rowback/storage"
 	"github.com/rowback/rowback/storage/intake"
 )
@@ -73,24 +74,24 @@ func (in optionsIn) apply(u *intake.Upload) error {
 // taker takes a body that came with a request.
 type taker func(*storage.Store, intake.Format, func(io.Writer) (int64, error)) (calls.Upload, error)
 
-// stage takes a body of records, decompressed, and returns it with the SHA-256 of the body as sent. Unless it is small,
+// stage takes a body of records, decompressed, and returns it with what is known of the body as sent. Unless it is small,
 // the body goes to a file and not to memory. The commit begins once it is complete: a broken upload leaves no trace.
-func (a *API) stage(c *fiber.Ctx) (u calls.Upload, fingerprint string, err error) {
+func (a *API) stage(c *fiber.Ctx) (u calls.Upload, sent host.Sent, err error) {
 	media, parameters, err := mime.ParseMediaType(c.Get("Content-Type"))
 	format, ok := formats[media]
 	if !ok {
 		format, ok = otherTypes[media]
 	}
 	if err != nil || !ok {
-		return u, "", fiber.NewError(fiber.StatusUnsupportedMediaType, fmt.Sprintf(
+		return u, sent, fiber.NewError(fiber.StatusUnsupportedMediaType, fmt.Sprintf(
 			"Content-Type %q is not a supported format of records. Use one of application/vnd.apache.parquet, "+
 				"application/vnd.apache.arrow.stream, text/csv, application/x-ndjson, application/json, "+workbookType+".", c.Get("Content-Type")))
 	}
-	u, fingerprint, err = a.stageAs(c, format, calls.Receive)
+	u, sent, err = a.stageAs(c, format, calls.Receive)
 	if format == intake.CSV {
 		u.Options.Encoding = charset(parameters)
 	}
-	return u, fingerprint, err
+	return u, sent, err
 }
 
 // charset returns the encoding that a Content-Type names; empty for UTF-8, which many clients name whatever they send.
@@ -102,11 +103,11 @@ func charset(parameters map[string]string) string {
 }
 
 // stageAs is stage for a body in a known format. take is calls.Stage or calls.Receive.
-func (a *API) stageAs(c *fiber.Ctx, format intake.Format, take taker) (u calls.Upload, fingerprint string, err error) {
+func (a *API) stageAs(c *fiber.Ctx, format intake.Format, take taker) (u calls.Upload, sent host.Sent, err error) {
 	u, err = take(a.store, format, func(out io.Writer) (size int64, err error) {
 		// Of the body as sent: the same request compressed in another way is another request.
-		size, fingerprint, err = a.host.CopyBody(c, out)
+		size, sent, err = a.host.CopyBody(c, out)
 		return size, err
 	})
-	return u, fingerprint, err
+	return u, sent, err
 }

@@ -44,7 +44,8 @@ var boundaries = []boundary{
 		"the door to DuckDB knows nothing of what goes through it"},
 	{"storage/duck/displaced", nil, "a function of DuckDB's, in C, apart so that it is compiled once"},
 	{"storage/duck/ducktest", []string{"storage/duck"}, "for tests: DuckDB is opened for them in one way"},
-	{"storage/catalog", []string{"storage/schema"},
+	{"storage/lineage", nil, "what something was made from, as it is given, stored and compared: it knows no store"},
+	{"storage/catalog", []string{"storage/schema", "storage/lineage"},
 		"rows and transactions; what they mean is up to the domain"},
 	{"storage/catalog/postgrestest", nil, "for tests: PostgreSQL is started for them in one way"},
 	{"storage/datafile", []string{"storage/schema", "storage/duck", "storage/gate"},
@@ -132,7 +133,7 @@ var boundaries = []boundary{
 		[]string{
 			"storage", "storage/", "compare", "query", "server/host",
 			"server/access", "server/accounts", "server/audit", "server/calls",
-			"server/permit", "server/quotas", "server/signon", "server/view",
+			"server/permit", "server/quotas", "server/signon", "server/sources", "server/view",
 			"server/webhooks",
 		},
 		"faces know the domain, never each other"},

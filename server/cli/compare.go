@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/rowback/rowback/server/terminal"
+	"github.com/rowback/rowback/storage/lineage"
 )
 
 // compareCmd shows what changed between two refs.
@@ -28,6 +29,8 @@ type comparison struct {
 	CategoriesRemoved []string          `json:"categories_removed"`
 	MetadataChanges   map[string]string `json:"metadata_changes"`
 	Columns           map[string]int64  `json:"columns,omitempty"`
+
+	Lineage *lineage.Differences `json:"lineage,omitempty"`
 }
 
 // print shows the comparison as a table, one fact a row; as JSON it is answer.
@@ -54,6 +57,9 @@ func (k comparison) rows(screen terminal.Screen, row func(...any)) {
 	}
 	for _, name := range sorted(k.Columns) {
 		row("modified in "+name, count(k.Columns[name]))
+	}
+	if k.Lineage != nil {
+		lineageRows(*k.Lineage, row)
 	}
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/url"
 
@@ -111,14 +112,22 @@ type incrementVersionCmd struct {
 	Description string `short:"m" aliases:"message" placeholder:"TEXT" help:"What is new in it."`
 	Ref         string `help:"What it names: ${refs}." default:"head"`
 	Force       bool   `help:"Name the state although a version does already."`
+	Lineage     string `help:"What the state was made from, as JSON or a file of it." placeholder:"FILE"`
 }
 
 // Run names the head.
 func (cmd *incrementVersionCmd) Run(c console) error {
-	return say(c, cmd.remote, "/increment",
-		cmd.body(map[string]any{
-			"version_type": cmd.VersionType, "description": cmd.Description, "ref": cmd.Ref, "force": cmd.Force,
-		}))
+	body := map[string]any{
+		"version_type": cmd.VersionType, "description": cmd.Description, "ref": cmd.Ref, "force": cmd.Force,
+	}
+	if cmd.Lineage != "" {
+		made, err := readLineage(cmd.Lineage)
+		if err != nil {
+			return err
+		}
+		body["metadata"] = map[string]json.RawMessage{"lineage": made}
+	}
+	return say(c, cmd.remote, "/increment", cmd.body(body))
 }
 
 // say posts a request and prints the answer's message.

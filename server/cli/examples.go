@@ -60,6 +60,12 @@ var examples = map[string][]string{
 	"help":         {"rowback help dataset create"},
 	"history":      {"rowback history 4 -d employees"},
 	"log":          {"rowback log -d employees --graph", "rowback log -d employees --limit 5 --json"},
+	"lineage find": {
+		"rowback lineage find people.csv",
+		"rowback lineage find --input employees@1.0.1",
+	},
+	"lineage graph": {"rowback lineage graph -d employees 1.0.1"},
+	"lineage show":  {"rowback lineage show -d employees", "rowback lineage -d employees 1.0.1"},
 	"login": {
 		"rowback login data.example.com:8443",
 		"rowback login 127.0.0.1:8000 --profile local < token",

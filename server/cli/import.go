@@ -25,8 +25,12 @@ type importCmd struct {
 	Key     []string `help:"With --create: the key columns."`
 	Require []string `help:"With --create: columns that have a value in every record."`
 	Strict  bool     `help:"Refuse files with other columns than the dataset has."`
+	OnError string   `help:"collect: leave out the records that can't be committed, commit the others, and show which are left out." enum:"refuse,collect" default:"refuse"`
 	DryRun  bool     `help:"Only show what would be done. Each file is looked at by itself."`
+	Lineage string   `help:"What the records were made from, beside the file, as JSON or a file of it: inputs, models, prompts, parameters, code, run." placeholder:"FILE"`
 	writtenFlags
+
+	madeFrom json.RawMessage // that Lineage has; nil: none
 }
 
 // commitAnswer is a commit as the command line shows it.
@@ -51,6 +55,8 @@ type commitAnswer struct {
 	Warnings       []string                       `json:"warnings,omitempty"`
 	DryRun         bool                           `json:"dry_run,omitempty"`
 	Keys           map[string][]map[string]string `json:"keys,omitempty"`
+	Metadata       json.RawMessage                `json:"metadata,omitempty"`
+	Rejected       *rejectedAnswer                `json:"rejected,omitempty"`
 	Params         struct {
 		Cascade []int64 `json:"cascade,omitempty"`
 	} `json:"params"`
@@ -79,10 +85,34 @@ func (a commitAnswer) show(c console) {
 	for _, warning := range a.Warnings {
 		c.println("  warning:", warning)
 	}
+	if a.Rejected != nil && a.Rejected.Count > 0 {
+		a.Rejected.show(c)
+	}
 	for _, kind := range []string{"added", "removed", "modified"} {
 		for _, key := range a.Keys[kind] {
 			c.printf("  %s %s\n", kind, keyText(key))
 		}
+	}
+}
+
+// rejectedAnswer are the records that a commit was made without.
+type rejectedAnswer struct {
+	Count   int64 `json:"count"`
+	Records []struct {
+		Number int64    `json:"_record"`
+		Errors []string `json:"_errors"`
+	} `json:"records"`
+	URL string `json:"url,omitempty"`
+}
+
+// show prints the first of the records, and where all are.
+func (r rejectedAnswer) show(c console) {
+	c.printf("  left out %s\n", countOf(r.Count, "record"))
+	for _, one := range r.Records {
+		c.printf("  record %d: %s\n", one.Number, strings.Join(one.Errors, "; "))
+	}
+	if r.URL != "" {
+		c.printf("  all of them, for a day: %s\n", r.URL)
 	}
 }
 
@@ -107,6 +137,12 @@ func (a commitAnswer) String() string {
 
 // Run commits each file.
 func (cmd *importCmd) Run(c console) error {
+	if cmd.Lineage != "" {
+		var err error
+		if cmd.madeFrom, err = readLineage(cmd.Lineage); err != nil {
+			return err
+		}
+	}
 	if err := cmd.lookAtAll(); err != nil { // before anything is done
 		return err
 	}
@@ -175,11 +211,17 @@ func (cmd *importCmd) commit(c console, file string) (commit commitAnswer, err e
 	defer in.Close()
 	body, done := watch(c, in, in.size, filepath.Base(file))
 	defer done()
-	return cmd.commitBody(body, in.size, in.media)
+	source := filepath.Base(file)
+	if file == "-" {
+		source = ""
+	}
+	return cmd.commitBody(body, in.size, in.media, source)
 }
 
-// commitBody commits the records of a body.
-func (cmd *importCmd) commitBody(body io.Reader, size int64, media string) (commit commitAnswer, err error) {
+// commitBody commits the records of a body, which is a file of that name; empty: it is none.
+func (cmd *importCmd) commitBody(
+	body io.Reader, size int64, media, source string,
+) (commit commitAnswer, err error) {
 	query := cmd.query()
 	cmd.writtenFlags.set(query)
 	query.Set("mode", cmd.Mode)
@@ -191,6 +233,15 @@ func (cmd *importCmd) commitBody(body io.Reader, size int64, media string) (comm
 	}
 	if cmd.DryRun {
 		query.Set("dry_run", "true")
+	}
+	if cmd.OnError != "refuse" {
+		query.Set("on_error", cmd.OnError)
+	}
+	if source != "" {
+		query.Set("source", source)
+	}
+	if cmd.madeFrom != nil {
+		query.Set("metadata", `{"lineage":`+string(cmd.madeFrom)+`}`)
 	}
 	req, err := http.NewRequest(http.MethodPost, cmd.url(cmd.path("commits"), query), body)
 	if err != nil {

@@ -47,7 +47,7 @@ func (cmd *importCmd) commitReferences(c console) (done int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	commit, err := cmd.commitBody(bytes.NewReader(list), int64(len(list)), "application/json")
+	commit, err := cmd.commitBody(bytes.NewReader(list), int64(len(list)), "application/json", "")
 	if err != nil {
 		return 0, err
 	}

@@ -11,8 +11,9 @@ type logCmd struct {
 	datasetFlags
 	formatFlag
 	digestsFlag
-	Limit int  `help:"How many commits to list." default:"20"`
-	Graph bool `help:"Draw the commits of the dataset and its forks, with a lane for each."`
+	Limit   int  `help:"How many commits to list." default:"20"`
+	Lineage bool `help:"Also list what the commits were made from."`
+	Graph   bool `help:"Draw the commits of the dataset and its forks, with a lane for each."`
 }
 
 // Run lists commits.
@@ -28,13 +29,20 @@ func (cmd *logCmd) Run(c console) error {
 	if err := cmd.get(cmd.path("commits"), query, &list); err != nil {
 		return err
 	}
-	header := cmd.header("COMMIT\tMODE\tCHANGES\tRECORDS\tWHEN\tUSER\tMESSAGE")
+	names := "COMMIT\tMODE\tCHANGES\tRECORDS\tWHEN\tUSER\tMESSAGE"
+	if cmd.Lineage {
+		names += "\tMADE FROM"
+	}
+	header := cmd.header(names)
 	return cmd.print(c, list.Commits, header, func(row func(...any)) {
 		for _, k := range list.Commits {
 			id := terminal.Colored{Style: terminal.Yellow, Value: k.ID}
 			mode, undone := k.modeFor(c)
-			row(cmd.cells(k.Digest, id, mode, k.changes(), terminal.Count(k.Total), terminal.Moment(k.CreatedAt),
-				k.User, k.Message, undone)...)
+			cells := []any{id, mode, k.changes(), terminal.Count(k.Total), terminal.Moment(k.CreatedAt), k.User, k.Message}
+			if cmd.Lineage {
+				cells = append(cells, shortLineage(k.Metadata))
+			}
+			row(append(cmd.cells(k.Digest, cells...), undone)...)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rowback/rowback/server/terminal"
+	"github.com/rowback/rowback/storage/lineage"
 )
 
 // showCmd shows one commit.
@@ -22,9 +23,8 @@ func (cmd *showCmd) Run(c console) error {
 	}
 	var k struct {
 		commitAnswer
-		Hash     string         `json:"hash"`
-		Merge    *int64         `json:"merge_commit_id"`
-		Metadata map[string]any `json:"metadata"`
+		Hash  string `json:"hash"`
+		Merge *int64 `json:"merge_commit_id"`
 	}
 	if err := cmd.get(cmd.path("commits", id), cmd.query(), &k); err != nil {
 		return err
@@ -35,6 +35,11 @@ func (cmd *showCmd) Run(c console) error {
 		c.printf("%-8s %s, %s\n", "changes", colorChanges(c, k.commitAnswer), countOf(k.Total, "record"))
 		if k.Merge != nil {
 			c.printf("%-8s came with commit %d\n", "merge", *k.Merge)
+		}
+		if l := lineage.Of(k.Metadata); l != nil {
+			for _, line := range linesOf(*l) {
+				c.printf("%-8s %s: %s\n", "from", line[0], line[1])
+			}
 		}
 		c.println()
 		c.paragraph(k.Message)

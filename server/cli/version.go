@@ -63,11 +63,14 @@ type versionCreateCmd struct {
 	Description string `short:"m" aliases:"message" placeholder:"TEXT" help:"What is new in it."`
 	Ref         string `help:"What it names: ${refs}." default:"head"`
 	Force       bool   `help:"Name the state although a version does already."`
+	Lineage     string `help:"What the state was made from, as JSON or a file of it." placeholder:"FILE"`
 }
 
 // Run names a state.
 func (cmd *versionCreateCmd) Run(c console) error {
-	return (&incrementVersionCmd{cmd.versioned(), cmd.Type, cmd.Description, cmd.Ref, cmd.Force}).Run(c)
+	return (&incrementVersionCmd{
+		cmd.versioned(), cmd.Type, cmd.Description, cmd.Ref, cmd.Force, cmd.Lineage,
+	}).Run(c)
 }
 
 // versionCompareCmd compares two versions.

@@ -134,38 +134,50 @@ func (h *Host) ReadBody(c *fiber.Ctx, most int64) ([]byte, error) {
 	return body, nil
 }
 
-// CopyBody writes a request's body, decompressed, and returns its size and the SHA-256 of the body as sent. A body that
-// is larger than Limits.MaxUpload is refused.
-func (h *Host) CopyBody(c *fiber.Ctx, out io.Writer) (size int64, fingerprint string, err error) {
-	in, sum := bodyOf(c), sha256.New()
+// Sent is a body as a client sent it, perhaps compressed.
+type Sent struct {
+	SHA256 string
+	Bytes  int64
+}
+
+// counter counts what is written to it.
+type counter int64
+
+// Write implements io.Writer.
+func (n *counter) Write(p []byte) (int, error) { *n += counter(len(p)); return len(p), nil }
+
+// CopyBody writes a request's body, decompressed, and returns its size, and what was sent. A body that is larger than
+// Limits.MaxUpload is refused.
+func (h *Host) CopyBody(c *fiber.Ctx, out io.Writer) (size int64, sent Sent, err error) {
+	in, sum, bytes := bodyOf(c), sha256.New(), new(counter)
 	encoding := strings.ToLower(strings.TrimSpace(c.Get("Content-Encoding")))
 	// The fingerprint is of the body as sent: it identifies the request, and a client may compress differently each
 	// time.
-	sent := bufio.NewReader(io.TeeReader(in, sum))
+	raw := bufio.NewReader(io.TeeReader(in, io.MultiWriter(sum, bytes)))
 	if encoding == "" || encoding == "identity" {
-		encoding = encodingOf(sent)
+		encoding = encodingOf(raw)
 	}
-	plain, err := decompress(encoding, sent)
+	plain, err := decompress(encoding, raw)
 	if err != nil {
-		return 0, "", err
+		return 0, sent, err
 	}
 	size, err = io.Copy(out, io.LimitReader(plain, h.options.Limits.MaxUpload+1))
 	switch {
 	// First: a decompressor reports a body that was cut as damaged.
 	case in.failed != nil:
-		return size, "", in.failed
+		return size, sent, in.failed
 	case size > h.options.Limits.MaxUpload:
-		return size, "", fiber.NewError(fiber.StatusRequestEntityTooLarge,
+		return size, sent, fiber.NewError(fiber.StatusRequestEntityTooLarge,
 			fmt.Sprintf("The records are larger than %d bytes (--max-upload). Send them in parts.", h.options.Limits.MaxUpload))
 	case errors.Is(err, zstd.ErrWindowSizeExceeded):
-		return size, "", fault.Errorf(fault.Invalid, "zstd_window",
+		return size, sent, fault.Errorf(fault.Invalid, "zstd_window",
 			"The body's zstd window is larger than %d bytes. Compress it without --long and --ultra.", maxWindow)
 	// What has no other explanation comes from the decompressor, so the body is to blame. A full disk is explained.
 	case err != nil && encoding != "" && fault.KindOf(storage.Explain(err)) == fault.Internal:
-		return size, "", malformed("The %s body is incomplete or damaged: %s.", encoding, err)
+		return size, sent, malformed("The %s body is incomplete or damaged: %s.", encoding, err)
 	}
 	h.renewDeadline(c)
-	return size, hex.EncodeToString(sum.Sum(nil)), err
+	return size, Sent{hex.EncodeToString(sum.Sum(nil)), int64(*bytes)}, err
 }
 
 // malformed returns the refusal of a body that can't be decoded.

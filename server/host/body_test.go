@@ -79,13 +79,14 @@ func TestABodyIsCopiedUncompressedWithTheChecksumOfWhatCame(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		var size int64
-		var fingerprint string
+		var sent Sent
 		err := post(t, New(Options{}), encoding, body, func(c *fiber.Ctx) (err error) {
-			size, fingerprint, err = New(Options{}).CopyBody(c, &out)
+			size, sent, err = New(Options{}).CopyBody(c, &out)
 			return err
 		})
 		sum := sha256.Sum256(body)
-		if err != nil || out.String() != text || size != int64(len(text)) || fingerprint != hex.EncodeToString(sum[:]) {
+		if err != nil || out.String() != text || size != int64(len(text)) || sent.SHA256 != hex.EncodeToString(sum[:]) ||
+			sent.Bytes != int64(len(body)) {
 			t.Errorf("%q: %d bytes, %v", encoding, size, err)
 		}
 	}

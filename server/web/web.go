@@ -35,7 +35,7 @@ var contents = []struct {
 }{
 	{"Using it", []string{"guide", "pages", "terminal", "merging", "gates"}},
 	{"Reading and programs", []string{
-		"sql", "notebooks", "python", "flight", "iceberg", "api", "webhooks", "digests", "readers", "crunch", "quartzbio",
+		"sql", "lineage", "notebooks", "python", "flight", "iceberg", "api", "webhooks", "digests", "readers", "crunch", "quartzbio",
 	}},
 	{"Keeping and removing", []string{"vacuum", "erase"}},
 	{"For others to use", []string{"access", "audit", "security"}},

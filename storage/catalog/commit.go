@@ -112,6 +112,9 @@ func (tx Tx) AddCommit(c Commit) error {
 		c.Added, c.Removed, c.Modified, c.Total, c.Hash, c.RowTag, string(c.Metadata), string(c.Params), c.SchemaID,
 		c.PropertiesID, orNull(c.MergeCommitID), effects, timeOrNull(c.ErasedAt),
 		timeOrNull(c.VacuumedAt))
+	if err == nil {
+		err = tx.addTerms(c.DatasetID, c.ID, 0, c.Metadata)
+	}
 	if err != nil || c.RollbackCommitID == 0 {
 		return err
 	}

@@ -106,7 +106,7 @@ func (tx Tx) LastOf(dataset string) (commit, file int64, err error) {
 func (tx Tx) RemoveDataset(id string) error {
 	for _, table := range []string{
 		"versions", "savepoints", "tags", "proposals", "discussions", "backups", "undone", "entries", "compacted", "files",
-		"commits",
+		"commits", "provenance",
 	} {
 		if err := tx.exec(`DELETE FROM `+table+` WHERE dataset_id = $1`, id); err != nil {
 			return err

@@ -54,11 +54,15 @@ func scanVersion(s scanner) (v Version, err error) {
 
 // AddVersion adds a version's row.
 func (tx Tx) AddVersion(v Version) error {
-	return tx.exec(`INSERT INTO versions
+	err := tx.exec(`INSERT INTO versions
 		(id, dataset_id, major, minor, patch, commit_id, description, is_active, user_name, created_at, metadata)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
 		v.ID, v.DatasetID, v.Major, v.Minor, v.Patch, v.CommitID, v.Description, v.IsActive, v.User, micros(v.CreatedAt),
 		cmp.Or(string(v.Metadata), "{}"))
+	if err != nil {
+		return err
+	}
+	return tx.addTerms(v.DatasetID, v.CommitID, v.ID, v.Metadata)
 }
 
 // Versions lists a dataset's versions, the lowest number first.

@@ -30,16 +30,17 @@ func (c Checker) failing(
 		}
 		defer conn.Close()
 	}
-	if records, err = firstOf(ctx, conn, s, columns, from); err != nil || len(records) <= shownRecords {
+	shown := max(c.Most, shownRecords)
+	if records, err = firstOf(ctx, conn, s, columns, from, shown); err != nil || len(records) <= shown {
 		return int64(len(records)), records, err
 	}
 	err = conn.Row(ctx, "SELECT count(*) FROM ("+from.sql+")", &n)
-	return n, records[:shownRecords], err
+	return n, records[:shown], err
 }
 
 // firstOf returns the first records, and one more than are shown if there are more.
 func firstOf(
-	ctx context.Context, conn *duck.Conn, s schema.Schema, columns []schema.Column, from relation,
+	ctx context.Context, conn *duck.Conn, s schema.Schema, columns []schema.Column, from relation, shown int,
 ) (records []Record, err error) {
 	key, others := s.KeyColumns(), withoutKey(s, columns)
 	number, order := "CAST(0 AS BIGINT)", listOf(key)
@@ -51,7 +52,7 @@ func firstOf(
 		list = append(list, textSQL(schema.ColumnName(c.ID)))
 	}
 	query := fmt.Sprintf("SELECT %s FROM (%s) ORDER BY %s LIMIT %d",
-		strings.Join(list, ", "), from.sql, order, shownRecords+1)
+		strings.Join(list, ", "), from.sql, order, shown+1)
 	err = conn.Rows(ctx, query, func(scan duck.Scan) error {
 		one := Record{Key: map[string]string{}, Values: map[string]*string{}}
 		texts, into := make([]string, len(list)-1), []any{&one.Number}

@@ -26,6 +26,7 @@ type Checker struct {
 	Sandboxes *clientsql.Sandboxes
 	Conn      *duck.Conn // for statements of ours
 	Commit    bool       // a write waits for it (Sandboxes.OpenLocked)
+	Most      int        // failing records that a result names; 0: shownRecords
 }
 
 // Change is what gates look at: the states before and after it.

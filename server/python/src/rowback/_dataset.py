@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from http.client import HTTPResponse
@@ -122,16 +123,21 @@ class Dataset:
         files: Sequence[str] | None = None,
         message: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        lineage: Mapping[str, Any] | None = None,
         schema: str | None = None,
         expected_head: int | Commit | None = None,
         where: str | None = None,
+        on_error: str | None = None,
         dry_run: bool = False,
     ) -> Commit:
         """Changes the dataset by records in a mode: append, overwrite, upsert, replace or delete.
 
         Records are a table or reader of Arrow, a frame of pandas or polars, a relation of DuckDB, a dataset of Hugging
         Face, dicts, or the path of a file, which is sent as it is. schema="strict" refuses columns that are new or
-        missing, and expected_head a head that has moved (Conflict).
+        missing, and expected_head a head that has moved (Conflict). lineage says what the records were made from: inputs
+        such as "employees@1.0.1", models, prompts, parameters, code, run. The file of a path becomes a source by itself,
+        with its name, size and checksum. on_error="collect" leaves out the records that can't be committed: they are in
+        the `raw["rejected"]` of the commit.
 
         In place of records, files are addresses of Parquet files that a job wrote into the store's incoming/: the
         server reads them by itself, all as one commit.
@@ -146,10 +152,12 @@ class Dataset:
         params = {
             "mode": mode,
             "message": message,
-            "metadata": dict(metadata) if metadata is not None else None,
+            "metadata": _metadata(metadata, lineage),
+            "source": os.path.basename(os.fspath(records)) if isinstance(records, (str, os.PathLike)) else None,
             "schema": schema,
             "expected_head": expected_head.id if isinstance(expected_head, Commit) else expected_head,
             "where": where,
+            "on_error": on_error,
             **_dry(dry_run),
         }
         with self._connection.open("POST", f"{self._path}/commits", body, headers, params) as answer:
@@ -252,15 +260,36 @@ class Dataset:
         changes: list[dict[str, Any]] = said["history"]
         return changes
 
+    def lineage(self, ref: Ref = "head") -> dict[str, Any]:
+        """What a state was made from: its sources, inputs, models, prompts, parameters, code and run."""
+        said = self._connection.ask("GET", f"{self._path}/lineage", params={"ref": _ref(ref)})
+        made: dict[str, Any] = said["lineage"]
+        return made
+
+    def lineage_graph(self, ref: Ref | None = None, *, direction: str = "both", depth: int = 3) -> dict[str, Any]:
+        """The datasets that a state was made from (direction "upstream") and those made from it ("downstream"): `nodes`,
+        and `edges` between their places. Without a ref, the head is asked upstream, and all states downstream."""
+        params = {"ref": None if ref is None else _ref(ref), "direction": direction, "depth": depth}
+        graph: dict[str, Any] = self._connection.ask("GET", f"{self._path}/lineage/graph", params=params)
+        return graph
+
     # Names of states.
 
     def version(
-        self, kind: str = "patch", description: str = "", *, ref: Ref = "head", metadata: Mapping[str, Any] | None = None
+        self,
+        kind: str = "patch",
+        description: str = "",
+        *,
+        ref: Ref = "head",
+        metadata: Mapping[str, Any] | None = None,
+        lineage: Mapping[str, Any] | None = None,
     ) -> Version:
-        """Gives a state the next semantic version: kind is patch, minor, major, or auto, which asks the changes."""
+        """Gives a state the next semantic version: kind is patch, minor, major, or auto, which asks the changes. lineage
+        says what the state was made from, as in `commit`."""
         body: dict[str, Any] = {"version_type": kind, "description": description, "ref": _ref(ref)}
-        if metadata is not None:
-            body["metadata"] = dict(metadata)
+        said = _metadata(metadata, lineage)
+        if said is not None:
+            body["metadata"] = said
         body |= {"project_id": self.project_id, "dataset_name": self.name}
         made = self._connection.ask("POST", "/api/v1/datasets/versions/increment", body)
         return next(v for v in self.versions() if v.version == made["new_version"])
@@ -324,6 +353,13 @@ def _commit(said: dict[str, Any]) -> Commit:
 
 def _id(commit: int | Commit) -> int:
     return commit.id if isinstance(commit, Commit) else commit
+
+
+def _metadata(metadata: Mapping[str, Any] | None, lineage: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Metadata as the API takes it, with the lineage in it."""
+    if lineage is None:
+        return None if metadata is None else dict(metadata)
+    return {**(metadata or {}), "lineage": dict(lineage)}
 
 
 def _dry(dry_run: bool) -> dict[str, Any]:

@@ -87,6 +87,42 @@ class Store:
         given = {field: value for field, value in body.items() if value is not None}
         return Dataset(self._connection, self._connection.ask("POST", "/api/v1/datasets", given))
 
+    def find_lineage(
+        self,
+        *,
+        source: str | None = None,
+        sha256: str | None = None,
+        input: str | None = None,
+        model: str | None = None,
+        prompt: str | None = None,
+        parameter: str | None = None,
+        code: str | None = None,
+        run: str | None = None,
+        project: int | str | None = None,
+    ) -> list[dict[str, Any]]:
+        """The commits and versions, of all datasets, that were made from something, newest first: a file by its name or
+        checksum, a dataset ("employees") or one at a ref ("employees@1.0.1"), a model ("resnet" or "resnet@50"), a
+        parameter ("epochs" or "epochs=10"). All that is given must hold."""
+        asked = {
+            "source": source,
+            "sha256": sha256,
+            "input": input,
+            "model": model,
+            "prompt": prompt,
+            "parameter": parameter,
+            "code": code,
+            "run": run,
+            "project_id": project,
+        }
+        found: list[dict[str, Any]] = []
+        cursor = None
+        while True:
+            said = self._connection.ask("GET", "/api/v1/lineage", params={**asked, "limit": 100, "cursor": cursor})
+            found += said["found"]
+            cursor = said.get("next_cursor")
+            if not cursor:
+                return found
+
     def sql(self, statement: str, *, project: int | str | None = None, limit: int | None = None,
             engine: str | None = None) -> Records:
         """The result of a statement. Datasets are tables: `people`, `"people@1.0.0"` at any ref, and the difference
