@@ -7,6 +7,18 @@ export const modes = [
 
 export type SchemaChange = { change: string; column: string; from?: string; to?: string; old?: string; new?: string }
 
+/** What a commit was made from, as its metadata says. */
+export type Lineage = {
+  sources?: { name: string; sha256?: string; size?: number; uri?: string }[]
+  inputs?: { dataset: string; ref: string; dataset_id: string; commit_id: number }[]
+}
+
+/** The lineage in the metadata of a commit. */
+export function lineageOf(c: Commit): Lineage | undefined {
+  const lineage = c.metadata?.lineage
+  return lineage && typeof lineage === 'object' ? (lineage as Lineage) : undefined
+}
+
 export type Commit = {
   id: number
   dataset_id: string
