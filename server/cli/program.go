@@ -30,7 +30,7 @@ type program struct {
 	Log      logCmd      `cmd:"" group:"history" help:"List a dataset's commits, newest first, or draw their graph."`
 	Show     showCmd     `cmd:"" group:"history" help:"Show one commit: what it did, and what it was for."`
 	History  historyCmd  `cmd:"" group:"history" help:"List the commits that changed one record, newest first."`
-	Lineage  lineageCmd  `cmd:"" group:"history" help:"Show what datasets were made from, and find what was made from a file."`
+	Lineage  lineageCmd  `cmd:"" group:"history" help:"Show what datasets were made from, and what was made from a file."`
 	Diff     diffCmd     `cmd:"" group:"history" help:"Show which records differ between two refs, value by value."`
 	Compare  compareCmd  `cmd:"" group:"history" help:"Show how much changed between two refs."`
 	Rollback rollbackCmd `cmd:"" group:"history" help:"Undo a commit, or check whether that is possible."`
