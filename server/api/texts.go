@@ -43,7 +43,7 @@ var texts = map[string]string{
 	"lineage.input":             "A dataset, by name or id, or one at a ref, as in employees@1.0.1: what was made from just that commit.",
 	"lineage.is_complete":       "false: more commits than it looks at have a lineage, and the oldest are left out.",
 	"lineage.parameter":         "A name, or a name and a value as in epochs=10.",
-	"lineage.ref":               "${refs}. By default, upstream is of the head, and downstream of all states.",
+	"lineage.ref":               storage.Refs + ". By default, upstream is of the head, and downstream of all states.",
 	"lineage.sha256":            "Of a source, of a model's weights, or of a prompt's text.",
 	"commit.records_not_found":  "Of a delete: keys that no record has.",
 	"commit.rollback_commit_id": "The rollback that undid this commit and is itself in effect.",
