@@ -93,19 +93,19 @@ class Dataset:
 
     # Changes. Each is a commit; with dry_run, only what it would be is answered.
 
-    def append(self, records: Frame, **options: Any) -> Commit:
+    def append(self, records: Frame = None, **options: Any) -> Commit:
         """Adds records. A key that is live already, or comes twice, refuses all."""
         return self.commit("append", records, **options)
 
-    def overwrite(self, records: Frame, **options: Any) -> Commit:
+    def overwrite(self, records: Frame = None, **options: Any) -> Commit:
         """Replaces whole records with the same key, and adds the others."""
         return self.commit("overwrite", records, **options)
 
-    def upsert(self, records: Frame, **options: Any) -> Commit:
+    def upsert(self, records: Frame = None, **options: Any) -> Commit:
         """Changes the columns that come in records with the same key, and adds the others."""
         return self.commit("upsert", records, **options)
 
-    def replace(self, records: Frame, **options: Any) -> Commit:
+    def replace(self, records: Frame = None, **options: Any) -> Commit:
         """Takes the records as the whole dataset: other keys are removed."""
         return self.commit("replace", records, **options)
 
@@ -143,8 +143,8 @@ class Dataset:
         server reads them by itself, all as one commit.
         """
         headers, body = {}, None
-        if records is not None and files is not None:
-            raise TypeError("commit takes records or files, one of them")
+        if sum(given is not None for given in (records, files, where)) != 1:
+            raise TypeError("commit takes records, files= or, to delete, a condition (where=), one of them")
         if records is not None:
             headers["Content-Type"], body = body_of(records)
         if files is not None:
