@@ -1,1 +1,0 @@
-import{Ht as e,Jt as t,Nt as n,Pt as r,an as i,in as a,kt as o,nn as s}from"./base-BB_SLIm_.js";import{t as c}from"./changes-Cyjd3JT4.js";function l(l,u){i(u,!0);var d=r(),f=t(d);o(f,()=>u.params.commit,t=>{{let n=s(()=>u.params.commit??``);c(t,{get commit(){return e(n)},get query(){return u.query}})}}),n(l,d),a()}export{l as default};
