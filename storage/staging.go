@@ -3,7 +3,6 @@ package storage
 import (
 	"errors"
 	"io"
-	"os"
 	"sync/atomic"
 
 	"github.com/rowback/rowback/storage/datafile"
@@ -24,9 +23,14 @@ const roomEvery = 64 << 20
 
 // Staged is a new file under staging. Writing to it fails where the disk would not have the room that is to stay.
 type Staged struct {
-	file  *os.File
+	file  stagedFile
 	disk  *Disk
 	until atomic.Int64 // bytes that may be written before the room is looked at again
+}
+
+type stagedFile interface {
+	io.WriteCloser
+	io.WriterAt
 }
 
 // CreateStaged makes the file at a path that Scratch gave.

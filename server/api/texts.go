@@ -27,7 +27,7 @@ var texts = map[string]string{
 	"column.extension":       "What its values mean beyond their type: the extension type of an Arrow field, or GeoParquet.",
 	"commit.columns_cleared": "The columns in which a changed record lost the value that it had.",
 	"commit.files": "Addresses of Parquet files with the same columns, which were written beside the objects of the " +
-		"store, in incoming/<project_id>/. Sent as application/json, the object says the same.",
+		"store, in the folder of its project below incoming/. Sent as application/json, the object says the same.",
 	"commit.metadata": "JSON that is kept with the commit. Its member lineage says what the records were made from, in " +
 		"the form that the manual has, and is checked.",
 	"commit.on_error": "collect: leave out the records that the commit would be refused for, commit the others, and tell " +
