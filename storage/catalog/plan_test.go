@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/mattn/go-sqlite3"
+
+	"github.com/rowback/rowback/storage/lineage"
 )
 
 // question is a query with its arguments.
@@ -79,13 +81,15 @@ func TestQueriesReadNoWholeTable(t *testing.T) {
 	defer raw.Rollback()
 	tx := Tx{sql: raw, ranks: newRanks()}
 	// By file, or few.
-	sorts := map[string]bool{"live": true, "entries": true, "begun": true, "naming": true, "played": true, "hash": true}
+	sorts := map[string]bool{"live": true, "entries": true, "begun": true, "naming": true, "played": true, "hash": true,
+		"made": true}
 	// By which rows are found.
 	found := map[string]string{
 		"played": "commits_by_merge", "hash": "commits_by_hash", "unshared": "commits_by_hash", "at": "commits_by_time",
 		"rollbacks": "commits_by_mode", "standing": "commits_by_mode", "merges": "commits_by_mode",
 		"live":   "entries_by_end (dataset_id=? AND end_commit>?)",
 		"naming": "versions_by_commit", "by mode": "commits_by_mode", "by user": "commits_by_user",
+		"made":   "provenance_1 (kind=? AND value=? AND commit_id",
 		"begun":  "entries_by_begin (dataset_id=? AND begin_commit>? AND begin_commit<?)",
 		"ended":  "entries_by_end (dataset_id=? AND end_commit>? AND end_commit<?)",
 		"opened": "entries_by_begin (dataset_id=? AND begin_commit>? AND begin_commit<?)",
@@ -124,6 +128,10 @@ func TestQueriesReadNoWholeTable(t *testing.T) {
 		"by user":  func() { tx.FilteredCommits("d", CommitFilter{User: "u", Since: time.Now(), Before: 4, Limit: 2}) },
 		"messages": func() { tx.CommitMessages("d", CommitFilter{Until: time.Now(), Before: 4, Limit: 2}) },
 		"active":   func() { tx.CountVersions("d") },
+		"made":     func() { tx.CommitsWithLineage("d", 4, 2); tx.VersionsWithLineage("d", 4, 2) },
+		"made from": func() {
+			tx.MadeFrom([]lineage.Term{{Kind: lineage.File, Value: "x"}, {Kind: lineage.ByRun}}, &Made{Commit: 3}, 2)
+		},
 	} {
 		r.queries = nil
 		ask()

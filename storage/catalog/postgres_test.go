@@ -64,6 +64,7 @@ var conformance = map[string]func(*testing.T){
 	"TestLocksExclude":                      TestLocksExclude,
 	"TestALockIsTried":                      TestALockIsTried,
 	"TestChangesAreNumbered":                TestChangesAreNumbered,
+	"TestWhatWasMadeFromSomethingIsFound":   TestWhatWasMadeFromSomethingIsFound,
 }
 
 // embeddedOnly are the tests that say nothing of PostgreSQL, and why.

@@ -8,8 +8,9 @@ import (
 	"github.com/rowback/rowback/storage/lineage"
 )
 
-// The table provenance is what the lineage of commits and versions is found by. It is made of their metadata alone,
-// where they are added, and so is made again with them.
+// The table provenance is what the lineage of commits and versions (package lineage) is found by. It is made of their
+// metadata alone, where they are added, and so is made again with them. The table lineage is something else: of which
+// datasets a fork has the commits.
 
 // addTerms records what the lineage in the metadata of a commit, or of a version, is found by.
 func (tx Tx) addTerms(dataset string, commit, version int64, metadata json.RawMessage) error {
