@@ -96,10 +96,13 @@ func (g *graphing) walk(depth int, step func(int) ([]int, error)) error {
 			if err != nil {
 				return err
 			}
-			if i == depth && len(found) > 0 { // only looked at whether there is more
-				g.forget(before)
-				g.IsCut = true
-				return nil
+			if i == depth { // only looked at whether there is more
+				if len(g.Nodes) > before {
+					g.forget(before)
+					g.IsCut = true
+					return nil
+				}
+				continue
 			}
 			for _, one := range found {
 				if !seen[one] {

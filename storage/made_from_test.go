@@ -106,6 +106,39 @@ func TestALineageNamesOnlyWhatTheClientMayKnow(t *testing.T) {
 	}
 }
 
+// A graph is cut where there is more to see after the last step, and not where that leads back to what it has.
+func TestAGraphIsCutWhereThereIsMore(t *testing.T) {
+	b := open(t)
+	ctx := context.Background()
+	raw, left, made := b.inProject(1, "raw"), b.inProject(1, "left"), b.inProject(1, "made")
+	for _, c := range [][2]string{{left, `{"inputs": ["raw"]}`}, {made, `{"inputs": ["raw", "left"]}`}} {
+		if _, err := b.madeOf(ctx, c[0], c[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		storage.LineageQuery
+		nodes, edges int
+		isCut        bool
+	}{
+		{storage.LineageQuery{Dataset: made, Up: true, Depth: 1}, 3, 3, false},
+		{storage.LineageQuery{Dataset: raw, Down: true, Depth: 1}, 3, 3, false},
+		{storage.LineageQuery{Dataset: left, Up: true, Down: true, Depth: 1}, 3, 2, false},
+	} {
+		g, err := b.LineageGraph(ctx, c.LineageQuery)
+		if err != nil || len(g.Nodes) != c.nodes || len(g.Edges) != c.edges || g.IsCut != c.isCut {
+			t.Errorf("%+v: %+v, %v", c.LineageQuery, g, err)
+		}
+	}
+	if _, err := b.madeOf(ctx, b.inProject(1, "last"), `{"inputs": ["left"]}`); err != nil {
+		t.Fatal(err)
+	}
+	g, err := b.LineageGraph(ctx, storage.LineageQuery{Dataset: raw, Down: true, Depth: 1})
+	if err != nil || len(g.Nodes) != 3 || !g.IsCut {
+		t.Errorf("with one more step: %+v, %v", g, err)
+	}
+}
+
 // Of a catalog that was lost, all that a lineage is found by is made again.
 func TestALineageIsFoundAfterTheCatalogWasLost(t *testing.T) {
 	b := open(t)
