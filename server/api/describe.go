@@ -39,7 +39,7 @@ func describe(r *openapi31.Reflector, rt route) error {
 		op.AddReqStructure(rt.in, rt.required())
 	}
 	for _, media := range rt.body {
-		op.AddReqStructure(bodyOfMedia(media), openapi.WithContentType(media), formatOfMedia(media), rt.required())
+		op.AddReqStructure(bodyOfMedia(media), openapi.WithContentType(media), rt.required(), formatOfMedia(media))
 	}
 	if rt.out == nil && len(rt.media) == 0 {
 		op.AddRespStructure(nil, openapi.WithHTTPStatus(rt.status))
@@ -120,22 +120,34 @@ func (rt route) successes() []int {
 	return []int{rt.status, rt.also}
 }
 
-// bodyOfMedia describes records: an array of objects in JSON, a list of files, otherwise what formatOfMedia says.
+// bodyOfMedia describes records: an array of objects in JSON, otherwise what formatOfMedia says.
 func bodyOfMedia(media string) any {
-	switch media {
-	case "application/json":
+	if media == "application/json" {
 		return []map[string]any{}
-	case filesType:
-		return filesIn{}
 	}
 	return nil
 }
 
-// formatOfMedia describes a body that is not JSON: a text in CSV, otherwise bytes.
+// formatOfMedia describes a body that is not JSON: a list of files, a text in CSV, otherwise bytes.
 func formatOfMedia(media string) openapi.ContentOption {
 	return func(u *openapi.ContentUnit) {
-		if media != "text/csv" && media != filesType {
+		switch media {
+		case "text/csv":
+		case filesType:
+			u.Customize = asFiles(u.Customize)
+		default:
 			u.Format = "binary"
+		}
+	}
+}
+
+// asFiles describes a body as a list of files, after what is said of it otherwise. To the library, a media type that it
+// does not know is a text.
+func asFiles(otherwise func(openapi.ContentOrReference)) func(openapi.ContentOrReference) {
+	return func(body openapi.ContentOrReference) {
+		otherwise(body)
+		if b, ok := body.(*openapi31.RequestBodyOrReference); ok && b != nil {
+			b.RequestBodyEns().WithContentItem(filesType, openapi31.MediaType{Schema: filesSchema})
 		}
 	}
 }

@@ -18,7 +18,16 @@ const filesType = "application/vnd.rowback.files+json"
 
 // filesIn is a body that names files by their addresses.
 type filesIn struct {
-	Files []string `json:"files" required:"true" minItems:"1" maxItems:"10000" description:"${commit.files}"`
+	Files []string `json:"files"`
+}
+
+// filesSchema describes filesIn.
+var filesSchema = map[string]any{
+	"type": "object", "required": []string{"files"}, "additionalProperties": false,
+	"properties": map[string]any{"files": map[string]any{
+		"type": "array", "items": map[string]any{"type": "string"}, "minItems": 1, "maxItems": 10_000,
+		"description": "${commit.files}",
+	}},
 }
 
 // maxFilesBody is the largest list of files, bytes.
