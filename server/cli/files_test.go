@@ -39,7 +39,7 @@ func TestAnImportSendsEachFileAsItIs(t *testing.T) {
 			"POST " + d + "/commits": {`201 {"id":1,"mode":"append","records_added":1,"records_total":1}`},
 		})
 	if code != 0 || out != file+": commit 1: append +1 -0 ~0, 1 record\n" || len(s.asked) != 3 ||
-		s.asked[2] != "POST "+d+"/commits?message=m&mode=append&project_id=1&schema=strict packed" {
+		s.asked[2] != "POST "+d+"/commits?message=m&mode=append&project_id=1&schema=strict&source=a.csv.gz packed" {
 		t.Errorf("%d, %q, %s; asked %q", code, out, failed, s.asked)
 	}
 	// The server recognises the compression by the content, whatever the file is called.
