@@ -97,19 +97,23 @@ func (a commitAnswer) show(c console) {
 
 // rejectedAnswer are the records that a commit was made without.
 type rejectedAnswer struct {
-	Count   int64 `json:"count"`
-	Records []struct {
-		Number int64    `json:"_record"`
-		Errors []string `json:"_errors"`
-	} `json:"records"`
-	URL string `json:"url,omitempty"`
+	Count     int64             `json:"count"`
+	Records   []json.RawMessage `json:"records"`
+	URL       string            `json:"url,omitempty"`
+	ExpiresAt string            `json:"expires_at,omitempty"`
 }
 
 // show prints the first of the records, and where all are.
 func (r rejectedAnswer) show(c console) {
 	c.printf("  left out %s\n", countOf(r.Count, "record"))
-	for _, one := range r.Records {
-		c.printf("  record %d: %s\n", one.Number, strings.Join(one.Errors, "; "))
+	for _, record := range r.Records {
+		var one struct {
+			Number int64    `json:"_record"`
+			Errors []string `json:"_errors"`
+		}
+		if json.Unmarshal(record, &one) == nil {
+			c.printf("  record %d: %s\n", one.Number, strings.Join(one.Errors, "; "))
+		}
 	}
 	if r.URL != "" {
 		c.printf("  all of them, for a day: %s\n", r.URL)

@@ -2,6 +2,7 @@ package lineage
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
 )
 
@@ -73,5 +74,25 @@ func TestASourceIsAdded(t *testing.T) {
 	}
 	if _, err := AddSource([]byte(`[1]`), s); err == nil {
 		t.Error("metadata that is a list took a source")
+	}
+}
+
+// What is wrong is named by its place.
+func TestWhatIsWrongIsNamed(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"models": ["x"]}`:               "lineage.models[0]",
+		`{"sources": [{"name": "a"}, 1]}`: "lineage.sources[1]",
+		`{"prompts": [null]}`:             "lineage.prompts[0]",
+		`{"inputs": ["a", 5]}`:            "lineage.inputs[1]",
+		`{"models": {"name": "x"}}`:       "lineage.models",
+		`{"models": [{"nme": "x"}]}`:      "lineage.models[0].nme",
+		`{"models": [{"name": 1}]}`:       "lineage.models.name",
+		`{"run": []}`:                     "lineage.run",
+		`{"parameters": 1}`:               "lineage.parameters",
+	} {
+		var w *Wrong
+		if _, err := Read([]byte(text)); !errors.As(err, &w) || w.Where != want {
+			t.Errorf("%s: %v", text, err)
+		}
 	}
 }

@@ -108,7 +108,11 @@ func known(where string, text []byte, t reflect.Type) error {
 			return nil // a wrong type is refused when it is decoded
 		}
 		for i, one := range list {
-			if err := known(fmt.Sprintf("%s[%d]", where, i), one, t.Elem()); err != nil {
+			at := fmt.Sprintf("%s[%d]", where, i)
+			if err := element(at, one, t.Elem()); err != nil {
+				return err
+			}
+			if err := known(at, one, t.Elem()); err != nil {
 				return err
 			}
 		}
@@ -121,6 +125,17 @@ func known(where string, text []byte, t reflect.Type) error {
 		return knownMembers(where, members, t)
 	}
 	return nil
+}
+
+// element refuses an element of a list that is not an object, by its place: what decodes it knows the list alone.
+func element(where string, text []byte, t reflect.Type) error {
+	switch isInput := t == reflect.TypeFor[Input](); {
+	case text[0] == '{', isInput && text[0] == '"':
+		return nil
+	case isInput:
+		return wrong(where, "must be a text such as employees@1.0.1, or an object")
+	}
+	return wrong(where, "must be an object")
 }
 
 func knownMembers(where string, members map[string]json.RawMessage, t reflect.Type) error {
