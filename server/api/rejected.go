@@ -60,19 +60,23 @@ func (a *API) collecting(
 	}
 }
 
+// rejectedOf is whose the rejected records of a user are among all that is kept: not the user's, whose files clients of
+// Crunch list and read. No user's name has a tab.
+func rejectedOf(user string) string { return "rejected\t" + user }
+
 // rejectedKeeper returns what keeps the rejected records of one commit of a user, which are found under the id that it
 // returns for a day.
 func (a *API) rejectedKeeper(user string) storage.Keeper {
-	before := ""
+	before, owner := "", rejectedOf(user)
 	return func(ctx context.Context, u intake.Upload) (string, error) {
 		if before != "" { // of a try that was refused
-			if err := a.sources.Delete(ctx, user, before); err != nil && fault.KindOf(err) != fault.NotFound {
+			if err := a.sources.Delete(ctx, owner, before); err != nil && fault.KindOf(err) != fault.NotFound {
 				return "", err
 			}
 		}
 		before = a.store.NewID()
 		return before, a.sources.Put(ctx, sources.Source{
-			ID: before, Name: "rejected.ndjson", User: user, At: time.Now(), Upload: calls.Upload{Upload: u},
+			ID: before, Name: "rejected.ndjson", User: owner, At: time.Now(), Upload: calls.Upload{Upload: u},
 		})
 	}
 }
@@ -89,7 +93,7 @@ func (a *API) getRejected(c *fiber.Ctx) error {
 		return err
 	}
 	ctx := c.UserContext()
-	one, err := a.sources.Get(ctx, host.User(c), in.ID)
+	one, err := a.sources.Get(ctx, rejectedOf(host.User(c)), in.ID)
 	if fault.KindOf(err) == fault.NotFound {
 		return fault.Errorf(fault.NotFound, "rejected_not_found", "There are no rejected records under this id. They are kept "+
 			"for a day, for the user who sent them, and on a server by itself until it restarts.")
