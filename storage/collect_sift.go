@@ -83,6 +83,9 @@ func (x *sifting) isThere(o intake.Offered, i int) string {
 // shownValue is the SQL of a value that is wrong, as the error has it.
 func (x *sifting) shownValue(o intake.Offered, i int) string {
 	text := fmt.Sprintf("o%d", i)
+	if o.Type.Name == schema.Varchar && x.original.Format != intake.CSV {
+		text = `'"' || ` + text + ` || '"'` // else "60" would look like a number
+	}
 	if x.isJSON() {
 		pointer := "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(o.Name)
 		text = "json_extract(CAST(_json AS JSON), " + duck.Text(pointer) + ")"
@@ -274,9 +277,13 @@ func (x *sifting) nothingLeft(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return ErrAllRejected.Sayf("None of the %d records can be committed. What is wrong with the first: %s.", len(x.out),
-		fault.Clip(strings.Join(x.why[x.out[0]], "; "))).
-		With("rejected", map[string]any{"count": len(x.out), "records": first})
+	why := fault.Clip(strings.Join(x.why[x.out[0]], "; "))
+	refusal := ErrAllRejected.Sayf("None of the %d records can be committed. What is wrong with the first: %s.",
+		len(x.out), why)
+	if len(x.out) == 1 {
+		refusal = ErrAllRejected.Sayf("The only record can't be committed: %s.", why)
+	}
+	return refusal.With("rejected", map[string]any{"count": len(x.out), "records": first})
 }
 
 // writeTexts writes the records that are not left out as they came, one a line.

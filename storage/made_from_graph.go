@@ -247,10 +247,16 @@ func (m Made) isFrom(dataset string, commit int64) bool {
 var errNoTerms = fault.Errorf(fault.Invalid, "missing_condition", "Say what to search for: one of source, sha256, "+
 	"model, input, prompt, parameter, code and run.")
 
-// CheckSearch refuses a search without a condition.
+// CheckSearch refuses a search without a condition, and one for a checksum that nothing can have.
 func (f MadeFromSearch) CheckSearch() error {
 	if len(f.Terms) == 0 && f.Input.Dataset == "" {
 		return errNoTerms
+	}
+	for _, t := range f.Terms {
+		if t.Kind == lineage.Checksum && !lineage.IsSHA256(t.Value) {
+			return fault.Errorf(fault.Invalid, "invalid_field", "sha256: must be 64 hexadecimal digits").
+				With("field", "sha256")
+		}
 	}
 	return nil
 }

@@ -63,6 +63,9 @@ func (p *parser) relation() {
 		p.alias()
 	case !lateral && isName(t):
 		p.table()
+	case t.kind == text:
+		p.refuse("a table is expected here, and quotes enclose a text in Spark SQL. Write names in backticks: %s",
+			quote(strings.Trim(t.raw, `"'`)))
 	default:
 		p.refuse("expected a table here, a subquery, or (VALUES …). A keyword that is meant as a name is written in backticks")
 	}

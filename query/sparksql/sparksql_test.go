@@ -86,6 +86,14 @@ func TestAttemptsAreRefused(t *testing.T) {
 	}
 }
 
+// Quotes are for names in DuckDB, and for texts in Spark SQL: who confuses them is told so.
+func TestANameInQuotesIsRefusedWithTheRemedy(t *testing.T) {
+	_, err := Read("SELECT * FROM \"people@2\"", "R")
+	if err == nil || !strings.Contains(err.Error(), "Write names in backticks: `people@2`") {
+		t.Error(err)
+	}
+}
+
 // What these name is not there for the engine, however they are meant: the name is always made up.
 func TestEveryTableIsRenamed(t *testing.T) {
 	for _, sql := range []string{

@@ -177,6 +177,9 @@ func (cmd *importCmd) commitAll(c console) (done int, err error) {
 		}
 		if err := c.answer(commit, func() {
 			c.printf("%s: ", file)
+			if r := commit.Rejected; r != nil && r.URL != "" {
+				r.URL = cmd.url(r.URL, nil) // as people open it
+			}
 			commit.show(c)
 		}); err != nil {
 			return done, err

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/rowback/rowback/server/terminal"
@@ -64,7 +65,11 @@ func linesOf(l lineage.Lineage) (lines [][2]string) {
 		add("file", s.Name, sizeOf(s.Size), labelled("sha256", s.SHA256), labelled("md5", s.MD5), s.URI, s.Description)
 	}
 	for _, i := range l.Inputs {
-		add("dataset", inputName(i), fmt.Sprintf("commit %d", i.CommitID))
+		commit := fmt.Sprint(i.CommitID)
+		if i.Ref == commit {
+			commit = "" // its name says so
+		}
+		add("dataset", inputName(i), labelled("commit", commit))
 	}
 	for _, m := range l.Models {
 		add("model", m.Name, m.Version, m.Provider, labelled("sha256", m.SHA256), m.URI)
@@ -134,6 +139,12 @@ func shortLineage(metadata json.RawMessage) string {
 	}
 	for _, m := range l.Models {
 		names = append(names, m.Name)
+	}
+	if len(names) == 0 { // its other members, by their kinds
+		for _, line := range linesOf(*l) {
+			names = append(names, line[0])
+		}
+		names = slices.Compact(names)
 	}
 	return strings.Join(names, ", ")
 }
@@ -338,15 +349,13 @@ func readLineage(flag string) (json.RawMessage, error) {
 	if !strings.HasPrefix(strings.TrimSpace(flag), "{") {
 		var err error
 		if text, err = os.ReadFile(flag); err != nil { // #nosec G304 -- the user names it
-			return nil, exitError{exitUsage, fmt.Errorf("--lineage: %w", err)}
+			return nil, exitError{exitUsage, fmt.Errorf("--lineage: %w. Give an object of JSON, which begins with {, "+
+				"or the name of a file of it", err)}
 		}
-	}
-	if !json.Valid(text) {
-		return nil, exitError{exitUsage, fmt.Errorf("--lineage %s is not JSON", flag)}
 	}
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, text); err != nil {
-		return nil, err
+		return nil, exitError{exitUsage, fmt.Errorf("--lineage %s is not JSON: %w", flag, err)}
 	}
 	return compact.Bytes(), nil
 }

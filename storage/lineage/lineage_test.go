@@ -87,6 +87,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		`{"models": {"name": "x"}}`:       "lineage.models",
 		`{"models": [{"nme": "x"}]}`:      "lineage.models[0].nme",
 		`{"models": [{"name": 1}]}`:       "lineage.models.name",
+		`{"inputs": [{"ref": 5}]}`:        "lineage.inputs.ref",
 		`{"run": []}`:                     "lineage.run",
 		`{"parameters": 1}`:               "lineage.parameters",
 	} {

@@ -3,6 +3,7 @@ package lineage
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"path"
@@ -63,7 +64,14 @@ func (i *Input) UnmarshalJSON(text []byte) error {
 		*i = Named(name)
 		return nil
 	}
-	return json.Unmarshal(text, (*plain)(i))
+	err := json.Unmarshal(text, (*plain)(i))
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && e.Field != "" {
+		return wrong(Member+".inputs."+e.Field, "must be %s, not %s", typeName(e.Type), e.Value)
+	}
+	if err != nil {
+		return wrong(Member+".inputs", "must be a list of texts such as employees@1.0.1, or of objects")
+	}
+	return nil
 }
 
 // Named returns the input that a text such as employees@1.0.1 names.
@@ -78,7 +86,10 @@ func Named(text string) Input {
 
 // mistyped says which member has another type than it must have.
 func mistyped(err error) error {
-	if e, ok := err.(*json.UnmarshalTypeError); ok && e.Field != "" {
+	if e, ok := errors.AsType[*Wrong](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && e.Field != "" {
 		return wrong(Member+"."+e.Field, "must be %s, not %s", typeName(e.Type), e.Value)
 	}
 	return wrong(Member, "can't be read: %s", err)
@@ -301,6 +312,9 @@ func digest(where string, sum *string, digits int) error {
 	}
 	return nil
 }
+
+// IsSHA256 reports whether a text is a SHA-256, in small letters.
+func IsSHA256(text string) bool { return text != "" && digest("", &text, 64) == nil }
 
 // secrets are parameters of URLs that let whoever has them in.
 var secrets = []string{
