@@ -40,7 +40,9 @@ class Commit:
 
     def __str__(self) -> str:
         changes = f"+{self.records_added} -{self.records_removed} ~{self.records_modified}"
-        return f"commit {self.id}: {self.mode} {changes}, {self.records_total} records"
+        out = (self.raw.get("rejected") or {}).get("count", 0)
+        left_out = f"; {out} left out, see raw['rejected']" if out else ""
+        return f"commit {self.id}: {self.mode} {changes}, {self.records_total} records{left_out}"
 
 
 @dataclass(frozen=True)
