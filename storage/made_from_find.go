@@ -52,16 +52,15 @@ func (h *History) FindMadeFrom(ctx context.Context, f MadeFromSearch) (out []Mad
 				if ok && len(out) == f.Limit {
 					return nil // last is that of the one before
 				}
-				if ok {
-					out = append(out, one)
+				if ok { // what is not for the client is not in its cursor either
+					out, last = append(out, one), &page[i]
 				}
-				last = &page[i]
 			}
 			if len(page) <= f.Limit {
 				last = nil
 				return nil
 			}
-			after = last
+			after = &page[len(page)-1]
 		}
 	})
 	return out, last, err

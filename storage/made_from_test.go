@@ -103,6 +103,22 @@ func TestALineageNamesOnlyWhatTheClientMayKnow(t *testing.T) {
 		if err != nil || len(graph.Nodes) != want {
 			t.Errorf("downstream there are %v, %v", graph.Nodes, err)
 		}
+	} // Nor in the place that a page of a search ends at.
+	for _, d := range []string{hidden, made} {
+		if _, err := b.madeOf(ctx, d, `{"models": [{"name": "m"}, {"name": "another"}]}`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	search := storage.MadeFromSearch{Terms: []lineage.Term{{Kind: lineage.ByModel, Value: "m"}}, Limit: 1}
+	for range 2 {
+		found, last, err := b.FindMadeFrom(client, search)
+		if err != nil || len(found) != 1 || last == nil || last.Dataset != made {
+			t.Fatalf("a page of the search: %v, %v, %v", found, last, err)
+		}
+		search.After = last
+	}
+	if found, last, err := b.FindMadeFrom(client, search); err != nil || len(found) != 1 || last != nil {
+		t.Errorf("the last page of the search: %v, %v, %v", found, last, err)
 	}
 }
 

@@ -30,8 +30,8 @@ type Referenced struct {
 	from string // the directory of the inbox that all are in, once they are pinned
 }
 
-// maxReferenced is how many files one commit may have.
-const maxReferenced = 10_000
+// MaxReferenced is how many files one commit may have.
+const MaxReferenced = 10_000
 
 // fetches is how many files are fetched at once. A large one is fetched in several parts besides.
 const fetches = 4
@@ -175,9 +175,9 @@ func inboxNames(files []string, inbox, directory string) ([]string, error) {
 	if len(files) == 0 {
 		return nil, fault.Errorf(fault.Invalid, "no_files", "The list of files is empty. Name at least one.")
 	}
-	if len(files) > maxReferenced {
+	if len(files) > MaxReferenced {
 		return nil, fault.Errorf(fault.TooLarge, "too_many_files",
-			"The list has %d files, and a commit may have %d. Commit them in parts.", len(files), maxReferenced)
+			"The list has more than %d files, which a commit may have. Commit them in parts.", MaxReferenced)
 	}
 	names, seen := make([]string, len(files)), map[string]bool{}
 	for i, file := range files {

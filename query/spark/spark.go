@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
@@ -30,6 +31,13 @@ const clientType = "rowback"
 
 // goodbye is how long the end of a session may take, which no client waits for.
 const goodbye = 10 * time.Second
+
+// connectTimeout is how long one attempt to connect may take.
+const connectTimeout = 20 * time.Second
+
+// again is when an engine that was lost is tried again. Without it, one that has been away for a while is refused for up
+// to two minutes after it has come back, as statements do not wait for the next attempt.
+var again = backoff.Config{BaseDelay: 500 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 5 * time.Second}
 
 // Engine is a server that speaks Spark Connect. It is connected to when it is first needed, and again after it was lost.
 type Engine struct {
@@ -50,6 +58,7 @@ func New(a Address) (*Engine, error) {
 		grpc.WithTransportCredentials(how),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
 		grpc.WithUserAgent(clientType),
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: again, MinConnectTimeout: connectTimeout}),
 	}
 	if a.token != "" {
 		options = append(options, grpc.WithPerRPCCredentials(bearer(a.token)))

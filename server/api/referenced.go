@@ -18,8 +18,30 @@ const filesType = "application/vnd.rowback.files+json"
 
 // filesIn is a body that names files by their addresses.
 type filesIn struct {
-	Files []string `json:"files"`
+	Files addresses `json:"files"`
 }
+
+// addresses are those of files: no more are read than show that there are too many, whatever the body has.
+type addresses []string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (a *addresses) UnmarshalJSON(text []byte) error {
+	in := json.NewDecoder(bytes.NewReader(text))
+	if first, err := in.Token(); err != nil || first != json.Delim('[') {
+		return errNotList
+	}
+	*a = addresses{}
+	for in.More() && len(*a) <= storage.MaxReferenced {
+		var one string
+		if err := in.Decode(&one); err != nil {
+			return err
+		}
+		*a = append(*a, one)
+	}
+	return nil
+}
+
+var errNotList = errors.New("not a list")
 
 // filesSchema describes filesIn.
 var filesSchema = map[string]any{

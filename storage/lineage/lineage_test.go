@@ -97,3 +97,27 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		}
 	}
 }
+
+// What lets somebody in is refused wherever a URI has it; a name that only looks like it is none.
+func TestSecretsInAddressesAreRefused(t *testing.T) {
+	for uri, isRight := range map[string]bool{
+		"s3://a/b?X-Amz-Signature=1":      false,
+		"https://h/b?a=1&SIG=q":           false,
+		"https://h/b?a;token=q":           false,
+		"https://h/b?%74oken=q":           false,
+		"https://h/b;token=q":             false,
+		"https://h/b#access_token=q":      false,
+		"https://tok@h/b":                 false,
+		"ssh://git:pass@h/b":              false,
+		"https://h/token=/key/b?keys=1#a": true,
+		"ssh://git@h/b":                   true,
+	} {
+		text, err := json.Marshal(map[string]any{"sources": []any{map[string]string{"name": "a", "uri": uri}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Read(text); (err == nil) != isRight {
+			t.Errorf("%s: %v", uri, err)
+		}
+	}
+}

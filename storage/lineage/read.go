@@ -342,10 +342,29 @@ func address(where, uri string) error {
 	if hasPassword || isOpen {
 		return wrong(where, "must not have a user or a password: everyone who reads the commit would see it")
 	}
-	for name := range u.Query() {
-		if slices.Contains(secrets, strings.ToLower(name)) {
-			return wrong(where, "must not have the parameter %s: everyone who reads the commit would see it", name)
-		}
+	if name := secretIn(uri); name != "" {
+		return wrong(where, "must not have the parameter %s: everyone who reads the commit would see it", name)
 	}
 	return nil
+}
+
+// secretIn returns the parameter of a URI that lets whoever has it in; empty: there is none. Parameters are looked for
+// after each sign that may come before one: in the path, the query (where u.Query has none with a semicolon) and the
+// fragment.
+func secretIn(uri string) string {
+	before := func(r rune) bool { return strings.ContainsRune("?&;#", r) }
+	at := strings.IndexFunc(uri, before)
+	if at < 0 {
+		return ""
+	}
+	for part := range strings.FieldsFuncSeq(uri[at:], before) {
+		name, _, _ := strings.Cut(part, "=")
+		if plain, err := url.QueryUnescape(name); err == nil {
+			name = plain
+		}
+		if slices.Contains(secrets, strings.ToLower(name)) {
+			return name
+		}
+	}
+	return ""
 }
