@@ -294,9 +294,9 @@ func (p *Prompt) check(where string) error {
 
 // texts refuses texts that are too long. They come as pairs of a name and a text.
 func texts(where string, pairs ...string) error {
-	for i := 0; i < len(pairs); i += 2 {
-		if utf8.RuneCountInString(pairs[i+1]) > maxText || strings.ContainsRune(pairs[i+1], 0) {
-			return wrong(where+"."+pairs[i], "must be up to %d characters, none of them NUL", maxText)
+	for pair := range slices.Chunk(pairs, 2) {
+		if name, text := pair[0], pair[1]; utf8.RuneCountInString(text) > maxText || strings.ContainsRune(text, 0) {
+			return wrong(where+"."+name, "must be up to %d characters, none of them NUL", maxText)
 		}
 	}
 	return nil
