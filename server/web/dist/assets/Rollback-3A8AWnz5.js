@@ -1,1 +1,0 @@
-import{Ht as e,Jt as t,Nt as n,Pt as r,an as i,in as a,kt as o,nn as s}from"./base-CKmd_cy4.js";import{t as c}from"./changes-B3b3mVTi.js";function l(l,u){i(u,!0);var d=r(),f=t(d);o(f,()=>u.params.commit,t=>{{let n=s(()=>u.params.commit??``);c(t,{get commit(){return e(n)},get query(){return u.query}})}}),n(l,d),a()}export{l as default};
