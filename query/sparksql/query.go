@@ -193,12 +193,17 @@ func (p *parser) part() {
 		p.at--
 	case t.upper == "[":
 		p.brackets()
+	case (t.kind == word || t.kind == quoted) && hidden[strings.ToLower(t.name())]:
+		p.refuse("%s is a column of the engine's own, which tells where the records lie. Leave it out", t.name())
 	case t.kind == word && notInExpressions[t.upper] && !p.isPart():
 		p.refuse("unexpected %s. A keyword that is meant as a name is written in backticks", t.upper)
 	case t.upper == "|" && p.after(1).upper == ">":
 		p.refuse("|> is not supported. Write a subquery")
 	}
 }
+
+// hidden are columns that engines have of every table: paths of files, and places in them.
+var hidden = set("_metadata _file _pos _spec_id _partition _deleted _row_id _last_updated_sequence_number")
 
 // brackets reads an index.
 func (p *parser) brackets() {

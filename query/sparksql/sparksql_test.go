@@ -74,6 +74,7 @@ var attempts = []string{
 	"SELECT 1 FROM people LATERAL VIEW reflect('a', 'b') v AS c", "SELECT * FROM people PIVOT, secret", "SELECT ${x}", "SELECT 'a' FROM péople",
 	"SELECT " + strings.Repeat("(", 100) + "1" + strings.Repeat(")", 100), "SELECT a[", "SELECT a[b", "SELECT (", "WITH a AS (SELECT 1), a AS (SELECT 2) SELECT 1",
 	"WITH a AS (DELETE FROM people) SELECT 1", "SELECT * FROM people VERSION AS OF (SELECT 1)", "SELECT * FROM `people@1` VERSION AS OF 2",
+	"SELECT _file FROM people", "SELECT people.`_POS` FROM people", "SELECT _metadata.file_path FROM people WHERE 1 = 1",
 	"SELECT FROM people", "SELECT a, FROM people", "SELECT , FROM people", "SELECT 1 EXCEPT FROM people", "SELECT 1 UNION", "SELECT * FROM people,",
 }
 
