@@ -85,7 +85,7 @@ func (s *Store) pin(ctx context.Context, dataset string, r *Referenced) ([]refer
 			out[i] = reference{found, r.Files[i]}
 			if errors.Is(err, fs.ErrNotExist) {
 				return fault.Errorf(fault.Invalid, "file_missing",
-					"There is no file %s. Name files that are written to their end.", r.Files[i]).Because(err)
+					"There is no file %s. Name a file once it has been written.", r.Files[i]).Because(err)
 			}
 			return err
 		})

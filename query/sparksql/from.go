@@ -116,7 +116,7 @@ func (p *parser) table() {
 	name, from := parts[len(parts)-1], strings.ToLower(strings.Join(parts[:len(parts)-1], "."))
 	if from != "" && from != "datasets" {
 		p.at = begin
-		p.refuse("there is no schema %s here. A table is a dataset; those of the schema rowback are for DuckDB", from)
+		p.refuse("there is no schema %s. Name a dataset; only DuckDB has the tables of the schema rowback", from)
 	}
 	alias, made := name, ""
 	if from == "" {

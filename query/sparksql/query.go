@@ -263,7 +263,7 @@ func (p *parser) call() {
 		p.refuse("functions of a catalog or schema are not supported")
 	case !functions[strings.ToLower(before.raw)] && !beforeParenthesis[before.upper]:
 		p.at--
-		p.refuse("there is no function %s, or it is not allowed", before.raw)
+		p.refuse("the function %s is unknown or not allowed", before.raw)
 	}
 }
 

@@ -21,7 +21,7 @@ type localSources struct {
 // newLocal returns an empty list.
 func newLocal() *localSources { return &localSources{byID: map[string]Source{}} }
 
-// Put implements Sources. It also drops those that have expired. There is no timer: they stay until the next upload,
+// Put implements Sources. It also drops expired uploads. There is no timer: they stay until the next upload,
 // and at most so many files are there in all.
 func (s *localSources) Put(_ context.Context, one Source) error {
 	s.mu.Lock()
